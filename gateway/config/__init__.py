@@ -1,0 +1,1 @@
+"""The project file: what it may say (`model`), how it is read (`load`), secrets (`secrets`)."""
