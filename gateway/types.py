@@ -82,10 +82,14 @@ class Page(msgspec.Struct, frozen=True):
     already_seen: int = 0
 
 
-class Record(msgspec.Struct, frozen=True):
+NO_DATA = msgspec.Raw(b"null")
+"""The data of a delete."""
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """One normalised event on the log: envelope and contract data.
 
-    `data` is the contract's JSON, encoded once, None for a delete. `stream` and `key` name the
+    `data` is the contract's JSON, encoded once; NO_DATA for a delete. `stream` and `key` name the
     business entity (for a prediction: the entity it is about), `position` the first reading.
     `hops` counts the model answers in this record's lineage; deeper than five is a loop.
     """
@@ -96,7 +100,7 @@ class Record(msgspec.Struct, frozen=True):
     key: str
     contract: str
     operation: Operation
-    data: msgspec.Raw | None
+    data: msgspec.Raw
     recorded_at: datetime
     version: str | None = None
     event_at: datetime | None = None
@@ -125,7 +129,7 @@ class Attempt(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     """A record on its way along a route. `id` is the idempotency key: it never changes."""
 
     route: str
@@ -134,6 +138,8 @@ class Delivery(msgspec.Struct, frozen=True):
     attempts: tuple[Attempt, ...] = ()
     letter: str | None = None
     """The dead letter this delivery was replayed from, if any."""
+    forced: bool = False
+    """An operator wants it delivered even though its key has moved on."""
 
     @property
     def id(self) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from gateway.store.wake import Wake
 from gateway.types import (
     Cursor,
     DeadLetter,
@@ -48,11 +49,14 @@ class StreamLease(msgspec.Struct, frozen=True):
     """What `gateway.drift` remembers of the stream's shape."""
 
 
+StreamState: TypeAlias = Literal["new", "reading", "caught_up", "held", "waiting"]
+
+
 class StreamStatus(msgspec.Struct, frozen=True):
     stream: StreamId
     page: int
     cursor: Cursor | None
-    state: Literal["new", "reading", "caught_up", "held", "waiting"]
+    state: StreamState
     reason: str | None
     """Why it is held or waiting, for a person."""
     tally: Tally
@@ -89,8 +93,9 @@ class RouteLease(msgspec.Struct, frozen=True):
     epoch: int
     offset: int
     finished: Sequence[tuple[int, int]]
-    parked: Mapping[str, Sequence[ParkedDelivery]]
-    watched: frozenset[str]
+    parked: Sequence[ParkedDelivery]
+    watched: Mapping[str, Position | None]
+    """Message key → newest position delivered since a letter of it was opened."""
 
 
 class ParkedDelivery(msgspec.Struct, frozen=True):
@@ -114,13 +119,29 @@ class RouteTally(msgspec.Struct, frozen=True):
     replayed: int = 0
 
 
+class ClosedLetter(msgspec.Struct, frozen=True):
+    """A letter that a replay has settled: resolved or superseded, and how."""
+
+    id: str
+    state: LetterState
+    resolution: str
+
+
+class Mend(msgspec.Struct, frozen=True):
+    """A raw row that normalises now: the record to append for its letter. `yields` says that it
+    gives way when its key has moved on since."""
+
+    letter: str
+    record: Record
+    yields: bool
+
+
 class RouteStep(msgspec.Struct, frozen=True):
     """A delivery step: everything one finished batch leads to, committed together.
 
     `offset` is the new low offset, `finished` the ranges above it; `parked` holds deliveries to
     add or put back with a new due time, `unparked` the ids of those that are done with;
-    `letters` are opened or replaced; `resolved` are letters whose replay was delivered;
-    `noted` the newest delivered position of watched keys.
+    `letters` are opened or replaced; `closed` are letters whose replay was settled; `noted` the newest delivered position of watched keys.
     """
 
     lease: RouteLease
@@ -130,8 +151,7 @@ class RouteStep(msgspec.Struct, frozen=True):
     parked: Sequence[ParkedDelivery] = ()
     unparked: Sequence[str] = ()
     letters: Sequence[DeadLetter] = ()
-    resolved: Sequence[tuple[str, str]] = ()
-    """(letter id, resolution)"""
+    closed: Sequence[ClosedLetter] = ()
     noted: Mapping[str, Position] = {}
     tally: RouteTally = RouteTally()
 
@@ -203,12 +223,12 @@ class Log(Protocol):
         self, part: int, after: int, limit: int, contracts: Sequence[str] = ()
     ) -> LogPage:
         """Records after an offset, of these contracts or all. Looks at a bounded stretch of the
-        log per call: an empty page with `upto` moved on is not the end."""
+        log a call: an empty page whose `upto` has moved on is not the end."""
         ...
 
     async def end(self) -> int: ...
-    async def newest(self, keys: Sequence[str], after: int) -> Mapping[str, Position]:
-        """The newest position of each message key on the log after an offset."""
+    async def offset_at(self, instant: datetime) -> int:
+        """The offset after which the records recorded at or after `instant` begin."""
         ...
 
     async def hashes(self, stream: StreamId, keys: Sequence[str]) -> Mapping[str, bytes]: ...
@@ -218,40 +238,64 @@ class Streams(Protocol):
     """Where the streams stand, and the operator's hand on them."""
 
     async def list(self) -> Sequence[StreamStatus]: ...
-    async def noted(self, stream: StreamId, state: str, reason: str | None) -> None: ...
+    async def noted(self, lease: StreamLease, state: StreamState, reason: str | None) -> None: ...
     async def move(self, stream: StreamId, cursor: Cursor | None) -> None:
         """Set the cursor. The epoch goes up: whoever reads the stream claims it again."""
         ...
 
 
 class Routes(Protocol):
-    async def claim(self, route: str, part: int, start: int) -> RouteLease: ...
+    """Where the routes stand."""
+
+    async def claim(self, route: str, part: int, start: int) -> RouteLease:
+        """`start` is the offset of a route that is new."""
+        ...
+
     async def advanced(self, step: RouteStep) -> None: ...
+    async def parked(self, route: str, part: int) -> Sequence[ParkedDelivery]: ...
     async def list(self) -> Sequence[RouteStatus]: ...
 
 
 class Letters(Protocol):
+    """The dead letters, and what replay does to them."""
+
     async def list(
         self, where: LetterFilter, limit: int = 100, after: str | None = None
-    ) -> Sequence[DeadLetter]: ...
+    ) -> Sequence[DeadLetter]:
+        """Newest first; `after` is the id of the last one seen."""
+        ...
+
     async def count(self, where: LetterFilter) -> int: ...
+    async def counts(self) -> Mapping[str, int]:
+        """Letters by state."""
+        ...
+
     async def groups(self, where: LetterFilter) -> Sequence[LetterGroup]: ...
     async def discard(self, ids: Sequence[str], reason: str) -> int: ...
-    async def superseded(self, ids: Sequence[str], reason: str) -> int: ...
-    async def reopened(self, letters: Sequence[DeadLetter]) -> None:
-        """A replay that failed at normalise: the letter stays open with its new reason."""
+    async def failed(self, letters: Sequence[DeadLetter]) -> None:
+        """A replay that failed at normalise: the letters stay open with their new reason."""
         ...
 
-    async def mended(self, records: Mapping[str, Record]) -> None:
-        """Raw rows that normalise now, by letter id: append the records, resolve the letters."""
+    async def mended(self, mends: Sequence[Mend]) -> Mapping[str, LetterState]:
+        """Append the records and resolve their letters; those overtaken become superseded.
+        Letters that are no longer open are left out of the answer: somebody else had them."""
         ...
 
-    async def returned(self, letters: Sequence[DeadLetter]) -> None:
-        """Deliveries that go into their route again: park them first of their key, mark replaying."""
+    async def overtaken(self, mends: Sequence[Mend]) -> frozenset[str]:
+        """Which of these letters `mended` would mark superseded."""
         ...
+
+    async def returned(self, ids: Sequence[str], now: datetime, forced: bool) -> int:
+        """Deliveries that go into their route again: park them as the first of their key, mark
+        them replaying. The route settles them. Counts those that were still open."""
+        ...
+
+    async def watched(self, route: str, keys: Sequence[str]) -> Mapping[str, Position | None]: ...
 
 
 class Drifts(Protocol):
+    """What streams did against their promise."""
+
     async def open(self, drift: Drift) -> None: ...
     async def close(
         self, id: str, state: Literal["accepted", "reverted"], by: str | None
@@ -259,8 +303,28 @@ class Drifts(Protocol):
     async def list(self, include_closed: bool = False) -> Sequence[Drift]: ...
 
 
+class Revision(msgspec.Struct, frozen=True):
+    """A text of the project that was taken in: which file, by whom, and what it said."""
+
+    id: int
+    at: datetime
+    by: str
+    place: str
+    text: str
+
+
+class Revisions(Protocol):
+    """Every text that was ever taken in, so that it can be put back."""
+
+    async def add(self, place: str, text: str, by: str, at: datetime) -> None:
+        """Remember it, unless it is the last one remembered of its place."""
+        ...
+
+    async def list(self, place: str | None = None) -> Sequence[Revision]: ...
+
+
 class Store(Protocol):
-    """`wake` is set after every commit that another stage may wait for."""
+    """`wake` is told after every commit that another stage may wait for."""
 
     @property
     def log(self) -> Log: ...
@@ -272,4 +336,8 @@ class Store(Protocol):
     def letters(self) -> Letters: ...
     @property
     def drifts(self) -> Drifts: ...
+    @property
+    def revisions(self) -> Revisions: ...
+    @property
+    def wake(self) -> Wake: ...
     async def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""The whole system at work on real servers: `headrace demo`."""
