@@ -1,0 +1,1 @@
+"""The runtime: nouns, ports, stages, stores, HTTP surface, console and command line."""

@@ -1,0 +1,1 @@
+"""Data only: the published JSON Schemas. A package only so that no other `schemas` can take its place."""

@@ -1,0 +1,1 @@
+"""Tests. A package only so that no other `tests` on the path can take its place."""
