@@ -1,0 +1,175 @@
+"""Events as log lines: JSON for machines, one short coloured sentence for a person at a terminal.
+
+Lines go to standard error, so that a command's own output stays clean. What libraries log through
+`logging` comes out in the same shape, from `warning` up.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any, Literal, TextIO, TypeAlias
+
+import structlog
+
+from gateway import events
+from gateway.events import Event, Happened
+
+Mode: TypeAlias = Literal["auto", "json", "pretty", "silent"]
+
+PAINT = {"debug": "\x1b[2m", "info": "", "warning": "\x1b[33m", "error": "\x1b[31m"}
+RESET = "\x1b[0m"
+
+
+def configure(mode: Mode = "auto", *, debug: bool = False, output: TextIO | None = None) -> None:
+    """Choose how events are written. `auto` is pretty on a terminal and JSON elsewhere.
+
+    Calling it again replaces the earlier choice. With `debug`, events of that level too.
+    """
+    global _writer
+    output = output or sys.stderr
+    if mode == "auto":
+        mode = "pretty" if output.isatty() else "json"
+    if _writer is not None:
+        events.unsubscribe(_writer)
+        _writer = None
+    if mode != "silent":
+        _writer = PrettyLines(output, debug) if mode == "pretty" else JsonLines(output, debug)
+        events.subscribe(_writer)
+    _libraries(mode, output)
+
+
+class JsonLines:
+    """One JSON object a line: `at`, `level`, `event` (the code), then the event's fields."""
+
+    def __init__(self, output: TextIO, debug: bool = False) -> None:
+        self._debug = debug
+        self._log = structlog.wrap_logger(
+            structlog.PrintLogger(output),
+            processors=[structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False)],
+        )
+
+    def __call__(self, happened: Happened) -> None:
+        event = happened.event
+        if event.level == "debug" and not self._debug:
+            return
+        self._log.msg(
+            event.code,
+            at=happened.at.isoformat(timespec="milliseconds"),
+            level=event.level,
+            **event.values(),
+        )
+
+
+class PrettyLines:
+    """`12:00:03  crm/Account  1,000 read, 998 appended, 2 dead letters  0.21 s`.
+
+    A page without rows is not worth a line.
+    """
+
+    def __init__(self, output: TextIO, debug: bool = False) -> None:
+        self._output = output
+        self._debug = debug
+        self._colour = output.isatty()
+
+    def __call__(self, happened: Happened) -> None:
+        event = happened.event
+        if event.level == "debug" and not self._debug:
+            return
+        if isinstance(event, events.PageIngested) and not event.read and not self._debug:
+            return
+        clock = happened.at.astimezone().strftime("%H:%M:%S")
+        line = f"{clock}  {sentence(event)}"
+        paint = PAINT[event.level] if self._colour else ""
+        self._output.write(f"{paint}{line}{RESET if paint else ''}\n")
+        self._output.flush()
+
+
+def sentence(event: Event) -> str:
+    """What happened, in one line for a person. Control characters are made visible."""
+    values = event.values()
+    text = _special(event, values) or _plain(event, values)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _special(event: Event, values: Mapping[str, Any]) -> str | None:
+    match event:
+        case events.GatewayStarted():
+            where = f", console at {event.url}" if event.url else ""
+            return f"headrace {event.version} started, instance {event.instance}{where}"
+        case events.PageIngested():
+            parts = [f"{event.read:,} read", f"{event.appended:,} appended"]
+            for number, word in (
+                (event.letters, "dead letters"),
+                (event.filtered, "filtered"),
+                (event.already_seen, "already seen"),
+                (event.unchanged, "unchanged"),
+            ):
+                if number:
+                    parts.append(f"{number:,} {word}")
+            return f"{event.stream}  {', '.join(parts)}  {event.seconds:.2f} s"
+        case events.BatchDelivered():
+            more = f", {event.predictions:,} predictions" if event.predictions else ""
+            return (
+                f"{event.route} → {event.endpoint}  {event.records:,} delivered{more}"
+                f"  {event.seconds:.2f} s"
+            )
+        case events.StreamHeld():
+            return f"{event.stream}  held ({event.reason}): {event.detail}"
+        case events.SourceWaiting():
+            return (
+                f"{event.stream}  waiting ({event.reason}), again in "
+                f"{event.retry_after_secs:.0f} s: {event.detail}"
+            )
+        case events.RouteHeld():
+            return f"{event.route} → {event.endpoint}  held ({event.reason}): {event.detail}"
+        case events.LettersOpened():
+            return f"{event.at}  {event.count:,} dead letters ({event.reason})"
+        case _:
+            return None
+
+
+def _plain(event: Event, values: Mapping[str, Any]) -> str:
+    fields = "  ".join(f"{name}={value}" for name, value in values.items())
+    return f"{event.code.replace('_', ' ')}  {fields}"
+
+
+class _LibraryFormatter(logging.Formatter):
+    """A library's record in the shape of ours: its message and the error's type, no traceback."""
+
+    def __init__(self, mode: Mode) -> None:
+        super().__init__()
+        self._mode = mode
+        self._render = structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False)
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        if self._mode == "pretty":
+            clock = self.formatTime(record, "%H:%M:%S")
+            return f"{clock}  {record.name}: {text}{f' ({error})' if error else ''}"
+        line: dict[str, Any] = {
+            "event": "library_log",
+            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "library": record.name,
+            "message": text,
+        }
+        if error:
+            line["error"] = error
+        return str(self._render(None, "", line))
+
+
+def _libraries(mode: Mode, output: TextIO) -> None:
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if getattr(h, "headrace", False)]:
+        root.removeHandler(handler)
+    handler = logging.StreamHandler(output) if mode != "silent" else logging.NullHandler()
+    handler.setFormatter(_LibraryFormatter(mode))
+    handler.setLevel(logging.WARNING)
+    handler.headrace = True  # type: ignore[attr-defined]
+    root.addHandler(handler)
+
+
+_writer: JsonLines | PrettyLines | None = None
