@@ -162,14 +162,15 @@ class _LibraryFormatter(logging.Formatter):
 
 
 def _libraries(mode: Mode, output: TextIO) -> None:
+    global _handler
     root = logging.getLogger()
-    for handler in [h for h in root.handlers if getattr(h, "headrace", False)]:
-        root.removeHandler(handler)
-    handler = logging.StreamHandler(output) if mode != "silent" else logging.NullHandler()
-    handler.setFormatter(_LibraryFormatter(mode))
-    handler.setLevel(logging.WARNING)
-    handler.headrace = True  # type: ignore[attr-defined]
-    root.addHandler(handler)
+    if _handler is not None:
+        root.removeHandler(_handler)
+    _handler = logging.StreamHandler(output) if mode != "silent" else logging.NullHandler()
+    _handler.setFormatter(_LibraryFormatter(mode))
+    _handler.setLevel(logging.WARNING)
+    root.addHandler(_handler)
 
 
 _writer: JsonLines | PrettyLines | None = None
+_handler: logging.Handler | None = None
