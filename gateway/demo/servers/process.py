@@ -146,8 +146,17 @@ async def make_venv(folder: Path, requirements: Path, *, python: str = sys.execu
     log.parent.mkdir(parents=True, exist_ok=True)
     await _run([python, "-m", "venv", "--clear", str(folder)], log)
     await _run(
-        [str(binary), "-m", "pip", "install", "--disable-pip-version-check", "--quiet",
-         "--no-input", "-r", str(requirements)],
+        [
+            str(binary),
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--quiet",
+            "--no-input",
+            "-r",
+            str(requirements),
+        ],
         log,
     )
     stamp.write_text(wanted)
@@ -157,8 +166,12 @@ async def make_venv(folder: Path, requirements: Path, *, python: str = sys.execu
 async def _run(command: Sequence[str], log: Path) -> None:
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            start_new_session=True, preexec_fn=_die_with_parent,
+            *command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
         )
         try:
             code = await process.wait()
