@@ -18,9 +18,13 @@ help: ## this list
 setup: $(STAMP) ## build .venv from the lock (quick when nothing changed)
 
 $(STAMP): requirements-dev.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "there is no $(PYTHON) here; install Python 3.11 or later (on Debian and Ubuntu:" \
+			"apt-get install python3 python3-venv), or name one: make PYTHON=/path/to/python3" >&2; \
+		exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "headrace needs Python 3.11 or later, and $(PYTHON) is" \
-			"$$($(PYTHON) --version 2>&1 | head -n 1); install one, or name it: make PYTHON=/path/to/python3" >&2; \
+		echo "headrace needs Python 3.11 or later, and $(PYTHON) is $$($(PYTHON) --version 2>&1);" \
+			"install a newer one, and name it: make PYTHON=/path/to/python3" >&2; \
 		exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) has no venv or pip; install them (on Debian and Ubuntu: apt-get install python3-venv)" >&2; \
@@ -40,7 +44,7 @@ check: setup ## format, lint, types, import rules, published schemas
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(SOURCES) tests benchmarks
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/headrace contracts check
 
 bench: setup ## what is claimed, measured here, peers beside it (NAME=… for one)
