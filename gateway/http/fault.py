@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from typing import Any
 
@@ -94,6 +95,6 @@ def _cause(error: BaseException | None, kind: type[Any]) -> Any:
 
 def _words(error: BaseException) -> str:
     inner = getattr(error, "os_error", None) or error
-    text = getattr(inner, "strerror", None) or type(inner).__name__
-    # asyncio puts the address into strerror: "Connect call failed ('127.0.0.1', 1)"
-    return str(text).partition(" (")[0]
+    # asyncio's own text repeats the address; the system's word for the number is enough.
+    number = getattr(inner, "errno", None)
+    return os.strerror(number) if number and number > 0 else type(inner).__name__

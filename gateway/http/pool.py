@@ -28,6 +28,10 @@ class Pool:
         self._session = session
         self._context = context
 
+    def transport(self, *, max_response_bytes: int = MAX_RESPONSE_BYTES) -> GuardedTransport:
+        """For a library that makes httpx2 clients of its own, as Authlib does."""
+        return GuardedTransport(self._session, self._context, max_response_bytes)
+
     def client(
         self,
         *,
@@ -47,7 +51,7 @@ class Pool:
         if base_url:
             check_url(base_url)
         return httpx2.AsyncClient(
-            transport=GuardedTransport(self._session, self._context, max_response_bytes),
+            transport=self.transport(max_response_bytes=max_response_bytes),
             base_url=base_url,
             auth=HttpxAuth(auth) if auth is not None else None,
             headers={
@@ -105,7 +109,7 @@ class Pool:
                 if answer.status == 401 and auth is not None and await auth.renew(credentials):
                     credentials = await auth.headers()
                     answer = await self._sent(out, {**(headers or {}), **credentials})
-                return answer
+                return _unechoed(answer, credentials)
         except TimeoutError as error:
             raise wire_error(error, out.host, out.phase, timeout_secs) from None
 
@@ -157,6 +161,17 @@ class _Outgoing:
     host: str
     limit: int
     phase: Phase = field(default_factory=Phase)
+
+
+def _unechoed(answer: Answer, credentials: Mapping[str, str]) -> Answer:
+    """An error that repeats our credentials would carry them into letters and logs."""
+    if answer.status < 400 or not credentials:
+        return answer
+    body = answer.body
+    for value in credentials.values():
+        for secret in (value, value.rpartition(" ")[2]):
+            body = body.replace(secret.encode(), b"***")
+    return Answer(answer.status, answer.headers, body)
 
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
