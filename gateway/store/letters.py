@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import Database
 from gateway.store.port import LetterFilter, LetterGroup
-from gateway.store.tables import LETTER, WATCH, LetterRow, WatchRow
+from gateway.store.tables import LETTER, LetterRow, WatchRow
 from gateway.types import (
     Attempt,
     DeadLetter,
@@ -230,18 +230,6 @@ class SqlLetters:
         )
         async with self._database.read() as connection:
             return [LetterGroup(*row) for row in await connection.execute(query)]
-
-    async def watched(self, route: str, keys: Sequence[str]) -> Mapping[str, Position | None]:
-        found: dict[str, Position | None] = {}
-        async with self._database.read() as connection:
-            for begin in range(0, len(keys), CHUNK):
-                rows = await connection.execute(
-                    select(WATCH.key, WATCH.position).where(
-                        WATCH.route == route, WATCH.key.in_(keys[begin : begin + CHUNK])
-                    )
-                )
-                found.update((row.key, decode_position(row.position)) for row in rows)
-        return found
 
 
 def decode_position(text: str | None) -> Position | None:

@@ -52,7 +52,8 @@ async def _upgrade(connection: AsyncConnection, file: Path, found: str | None) -
 def _revision(connection: Connection) -> str | None:
     tables = inspect(connection).get_table_names()
     if "alembic_version" in tables:
-        return connection.scalar(text("SELECT version_num FROM alembic_version"))
+        version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return version
     if tables:
         raise ConfigError(
             f"The file holds tables that are not Headrace's ({', '.join(sorted(tables)[:3])}).",

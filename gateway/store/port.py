@@ -107,7 +107,9 @@ class ParkedDelivery(msgspec.Struct, frozen=True):
 
 
 class RouteTally(msgspec.Struct, frozen=True):
-    """routed = delivered + in flight + parked + letters + superseded; skipped did not meet `when`."""
+    """routed = delivered + in flight + parked + letters. Counted apart: `skipped` did not meet the
+    condition; `replayed` and `superseded` are what became of letters that were replayed;
+    `predictions` were appended; `degraded` of the delivered came from a fallback."""
 
     routed: int = 0
     delivered: int = 0
@@ -252,7 +254,14 @@ class Routes(Protocol):
         ...
 
     async def advanced(self, step: RouteStep) -> None: ...
-    async def parked(self, route: str, part: int) -> Sequence[ParkedDelivery]: ...
+    async def parked(self, route: str, part: int) -> Sequence[ParkedDelivery]:
+        """The parked deliveries as they are stored: after a replay or a discard from outside."""
+        ...
+
+    async def watched(self, route: str) -> Mapping[str, Position | None]:
+        """Message keys with open letters of the route, as in its lease."""
+        ...
+
     async def list(self) -> Sequence[RouteStatus]: ...
 
 
@@ -289,8 +298,6 @@ class Letters(Protocol):
         """Deliveries that go into their route again: park them as the first of their key, mark
         them replaying. The route settles them. Counts those that were still open."""
         ...
-
-    async def watched(self, route: str, keys: Sequence[str]) -> Mapping[str, Position | None]: ...
 
 
 class Drifts(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from gateway.store.port import (
 )
 from gateway.store.tables import LOG, PARKED, ROUTE, WATCH, ParkedRow, RouteRow, WatchRow
 from gateway.store.wake import Wake
-from gateway.types import Delivery, LetterState, Record
+from gateway.types import Delivery, LetterState, Position, Record
 
 _encode = msgspec.json.Encoder().encode
 _delivery = msgspec.json.Decoder(Delivery).decode
@@ -88,9 +88,6 @@ class SqlRoutes:
                     .returning(ROUTE.epoch, ROUTE.offset, ROUTE.ranges)
                 )
             ).one()
-            watched = await connection.execute(
-                select(WATCH.key, WATCH.position).where(WATCH.route == route)
-            )
             return RouteLease(
                 route=route,
                 part=part,
@@ -98,7 +95,7 @@ class SqlRoutes:
                 offset=row.offset,
                 finished=[(low, high) for low, high in msgspec.json.decode(row.ranges)],
                 parked=await _parked(connection, route, part),
-                watched={found.key: decode_position(found.position) for found in watched},
+                watched=await _watched(connection, route),
             )
 
     async def advanced(self, step: RouteStep) -> None:
@@ -160,6 +157,10 @@ class SqlRoutes:
         async with self._database.read() as connection:
             return await _parked(connection, route, part)
 
+    async def watched(self, route: str) -> Mapping[str, Position | None]:
+        async with self._database.read() as connection:
+            return await _watched(connection, route)
+
     async def list(self) -> Sequence[RouteStatus]:
         async with self._database.read() as connection:
             end = await log_end(connection)
@@ -192,6 +193,11 @@ async def _parked(connection: AsyncConnection, route: str, part: int) -> Sequenc
         .order_by(PARKED.offset)
     )
     return [ParkedDelivery(_delivery(row.body), row.due_at, row.blocked) for row in rows]
+
+
+async def _watched(connection: AsyncConnection, route: str) -> dict[str, Position | None]:
+    rows = await connection.execute(select(WATCH.key, WATCH.position).where(WATCH.route == route))
+    return {row.key: decode_position(row.position) for row in rows}
 
 
 async def _recorded_after(connection: AsyncConnection, row: Any) -> datetime | None:

@@ -13,9 +13,9 @@ class BulkInsert:
     """`INSERT INTO table (columns) VALUES …` of tuples in the order of `columns`."""
 
     def __init__(self, table: Table, columns: Sequence[str], dialect: Dialect) -> None:
-        statement: Insert = insert(table).values({name: None for name in columns})
+        statement: Insert = insert(table).values(dict.fromkeys(columns))
         compiled = statement.compile(dialect=dialect)
-        order = list(compiled.positiontup or [])  # type: ignore[attr-defined]
+        order = list(compiled.positiontup or [])
         self._sql = str(compiled)
         self._places = [columns.index(name) for name in order]
         self._as_is = self._places == list(range(len(columns)))

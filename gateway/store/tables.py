@@ -78,7 +78,7 @@ class StreamRow(SQLModel, table=True):
     filtered: int = Field(default=0, sa_type=BigInteger)
     already_seen: int = Field(default=0, sa_type=BigInteger)
     unchanged: int = Field(default=0, sa_type=BigInteger)
-    updated_at: datetime | None = Field(default=None, sa_type=Instant)  # type: ignore[call-overload]
+    updated_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class HashRow(SQLModel, table=True):
@@ -123,7 +123,7 @@ class ParkedRow(SQLModel, table=True):
     part: int
     key: str
     offset: int = Field(sa_type=BigInteger)
-    due_at: datetime = Field(sa_type=Instant)  # type: ignore[call-overload]
+    due_at: datetime = Field(sa_type=Instant)
     blocked: bool = False
     body: bytes = Field(sa_type=LargeBinary)
 
@@ -150,8 +150,8 @@ class LetterRow(SQLModel, table=True):
     contract: str | None = None
     key: str | None = None
     state: str
-    opened_at: datetime = Field(sa_type=Instant)  # type: ignore[call-overload]
-    closed_at: datetime | None = Field(default=None, sa_type=Instant)  # type: ignore[call-overload]
+    opened_at: datetime = Field(sa_type=Instant)
+    closed_at: datetime | None = Field(default=None, sa_type=Instant)
     resolution: str | None = Field(default=None, sa_type=Text)
     log_end: int = Field(sa_type=BigInteger)
     body: bytes = Field(sa_type=LargeBinary)
@@ -186,7 +186,7 @@ class RevisionRow(SQLModel, table=True):
     __table_args__ = {"sqlite_autoincrement": True}
 
     id: int | None = Field(default=None, primary_key=True)
-    at: datetime = Field(sa_type=Instant)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=Instant)
     by: str
     place: str
     text: str = Field(sa_type=Text)

@@ -27,6 +27,6 @@ class Wake:
             return True
         try:
             await asyncio.wait_for(self._changed.wait(), timeout_secs)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return False
         return True

@@ -1,8 +1,9 @@
 """Run by Alembic: migrates on the connection, and inside the transaction, of its caller."""
 
 from alembic import context
+from sqlmodel import SQLModel
 
-from gateway.store.tables import SQLModel
+from gateway.store import tables  # noqa: F401 - fills the metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

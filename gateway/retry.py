@@ -1,0 +1,27 @@
+"""The arithmetic of trying again, and the fingerprint that groups failures of one cause. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+
+FINGERPRINT = "v1"
+"""Part of every fingerprint: groups of an older algorithm stay what they were."""
+
+JITTER = 0.2
+"""Waits grow by up to this share. Upward only: a wait that was asked for is never cut short."""
+
+MAX_DOUBLINGS = 32
+"""Beyond it every cap is long reached, and a float must not overflow."""
+
+
+def backoff(failures: int, first: float, most: float, chance: float) -> float:
+    """Seconds to wait after this many failures (1 is the first): doubling from `first` up to
+    `most`, and then up to a fifth longer as `chance` (0 to 1) has it."""
+    wait = min(most, first * 2.0 ** min(failures - 1, MAX_DOUBLINGS))
+    return wait * (1.0 + JITTER * chance)
+
+
+def fingerprint(*parts: str) -> str:
+    """`v1:` and 16 hex digits of what the failures of one cause have in common."""
+    digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{FINGERPRINT}:{digest[:16]}"
