@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
 from typing import Any, Literal, TextIO, TypeAlias
 
 import structlog
@@ -27,16 +26,15 @@ def configure(mode: Mode = "auto", *, debug: bool = False, output: TextIO | None
 
     Calling it again replaces the earlier choice. With `debug`, events of that level too.
     """
-    global _writer
     output = output or sys.stderr
     if mode == "auto":
         mode = "pretty" if output.isatty() else "json"
-    if _writer is not None:
-        events.unsubscribe(_writer)
-        _writer = None
+    while _writers:
+        events.unsubscribe(_writers.pop())
     if mode != "silent":
-        _writer = PrettyLines(output, debug) if mode == "pretty" else JsonLines(output, debug)
-        events.subscribe(_writer)
+        writer = PrettyLines(output, debug) if mode == "pretty" else JsonLines(output, debug)
+        _writers.append(writer)
+        events.subscribe(writer)
     _libraries(mode, output)
 
 
@@ -88,12 +86,11 @@ class PrettyLines:
 
 def sentence(event: Event) -> str:
     """What happened, in one line for a person. Control characters are made visible."""
-    values = event.values()
-    text = _special(event, values) or _plain(event, values)
+    text = _special(event) or _plain(event)
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def _special(event: Event, values: Mapping[str, Any]) -> str | None:
+def _special(event: Event) -> str | None:
     match event:
         case events.GatewayStarted():
             where = f", console at {event.url}" if event.url else ""
@@ -130,8 +127,8 @@ def _special(event: Event, values: Mapping[str, Any]) -> str | None:
             return None
 
 
-def _plain(event: Event, values: Mapping[str, Any]) -> str:
-    fields = "  ".join(f"{name}={value}" for name, value in values.items())
+def _plain(event: Event) -> str:
+    fields = "  ".join(f"{name}={value}" for name, value in event.values().items())
     return f"{event.code.replace('_', ' ')}  {fields}"
 
 
@@ -162,15 +159,15 @@ class _LibraryFormatter(logging.Formatter):
 
 
 def _libraries(mode: Mode, output: TextIO) -> None:
-    global _handler
     root = logging.getLogger()
-    if _handler is not None:
-        root.removeHandler(_handler)
-    _handler = logging.StreamHandler(output) if mode != "silent" else logging.NullHandler()
-    _handler.setFormatter(_LibraryFormatter(mode))
-    _handler.setLevel(logging.WARNING)
-    root.addHandler(_handler)
+    while _handlers:
+        root.removeHandler(_handlers.pop())
+    handler = logging.StreamHandler(output) if mode != "silent" else logging.NullHandler()
+    handler.setFormatter(_LibraryFormatter(mode))
+    handler.setLevel(logging.WARNING)
+    root.addHandler(handler)
+    _handlers.append(handler)
 
 
-_writer: JsonLines | PrettyLines | None = None
-_handler: logging.Handler | None = None
+_writers: list[JsonLines | PrettyLines] = []
+_handlers: list[logging.Handler] = []

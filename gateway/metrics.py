@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from gateway import events
 from gateway.control import Status
-from gateway.events import Happened
+from gateway.events import Event, Happened
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -67,55 +68,13 @@ class Metrics:
     def observe(self, happened: Happened) -> None:
         """Count one event."""
         event = happened.event
-        match event:
-            case events.PageIngested():
-                self._page(event)
-            case events.BatchDelivered():
-                where = (event.route, event.endpoint)
-                self._batches.labels(*where).observe(event.seconds)
-                self._count("records_delivered", "route endpoint", where, event.records)
-                self._count("records_degraded", "route endpoint", where, event.degraded)
-                self._count("predictions", "route endpoint", where, event.predictions)
-            case events.BatchSplit():
-                self._count(
-                    "batches_split", "route endpoint code",
-                    (event.route, event.endpoint, event.reason), 1,
-                )  # fmt: skip
-            case events.WritesUnchanged():
-                self._count(
-                    "writes_unchanged", "route endpoint",
-                    (event.route, event.endpoint), event.records,
-                )  # fmt: skip
-            case events.LettersOpened():
-                self._count(
-                    "dead_letters_opened", "stage at code",
-                    (event.stage, event.at, event.reason), event.count,
-                )  # fmt: skip
-            case events.LettersResolved() | events.LettersSuperseded():
-                self._count("dead_letters_closed", "outcome", (event.code[8:],), event.count)
-            case events.LettersDiscarded():
-                self._count("dead_letters_closed", "outcome", ("discarded",), event.count)
-            case events.LettersReplayed():
-                self._count("dead_letters_replayed", "", (), event.letters)
-            case events.KeysParked():
-                self._count("keys_parked", "route code", (event.route, event.reason), event.count)
-            case events.RouteHeld():
-                self._count("route_holds", "route code", (event.route, event.reason), 1)
-            case events.StreamHeld() | events.SourceWaiting():
-                name = "stream_holds" if event.code == "stream_held" else "source_waits"
-                stream = event.stream
-                self._count(
-                    name, "source stream code", (stream.source, stream.stream, event.reason), 1
-                )
-            case events.DriftOpened():
-                labels = (event.stream.source, event.stream.stream)
-                self._count("drifts_opened", "source stream", labels, 1)
-            case events.StepFailed():
-                self._count("steps_failed", "part error", (event.part, event.error), 1)
-            case events.AccessDenied():
-                self._count("access_denied", "code", (event.reason,), 1)
-            case _:
-                return
+        if isinstance(event, events.PageIngested):
+            where = (event.stream.source, event.stream.stream)
+            self._pages.labels(*where).observe(event.seconds)
+        elif isinstance(event, events.BatchDelivered):
+            self._batches.labels(event.route, event.endpoint).observe(event.seconds)
+        for count in COUNTED.get(type(event), ()):
+            self._add(count, event)
 
     def levels(self, status: Status, now: datetime | None = None) -> None:
         """Set the gauges to what the gateway's status says."""
@@ -146,28 +105,18 @@ class Metrics:
         """The exposition format, version 0.0.4."""
         return generate_latest(self.registry)
 
-    def _page(self, event: events.PageIngested) -> None:
-        where = (event.stream.source, event.stream.stream)
-        self._pages.labels(*where).observe(event.seconds)
-        self._count("rows_read", "source stream", where, event.read)
-        outcomes: dict[str, Callable[[events.PageIngested], int]] = {
-            "appended": lambda page: page.appended,
-            "dead_letter": lambda page: page.letters,
-            "filtered": lambda page: page.filtered,
-            "already_seen": lambda page: page.already_seen,
-            "unchanged": lambda page: page.unchanged,
-        }
-        for outcome, number in outcomes.items():
-            self._count("rows", "source stream outcome", (*where, outcome), number(event))
-
-    def _count(self, noun: str, labels: str, values: tuple[str, ...], number: int) -> None:
-        counter = self._counters.get(noun)
+    def _add(self, count: Count, event: Event) -> None:
+        counter = self._counters.get(count.noun)
         if counter is None:
             counter = Counter(
-                f"headrace_{noun}_total", HELP[noun], labels.split(), registry=self.registry
+                f"headrace_{count.noun}_total",
+                HELP[count.noun],
+                count.labels.split(),
+                registry=self.registry,
             )
-            self._counters[noun] = counter
-        (counter.labels(*values) if values else counter).inc(number)
+            self._counters[count.noun] = counter
+        values = count.values(event)
+        (counter.labels(*values) if values else counter).inc(count.number(event))
 
     def _gauge(self, name: str, text: str, labels: str) -> Gauge:
         return Gauge(name, text, labels.split(), registry=self.registry)
@@ -176,6 +125,94 @@ class Metrics:
         return Histogram(name, text, labels.split(), buckets=SECONDS, registry=self.registry)
 
 
+def _one(_: Any) -> int:
+    return 1
+
+
+class Count(NamedTuple):
+    """A counter that an event adds to: its noun, its labels, their values, and by how much."""
+
+    noun: str
+    labels: str
+    values: Callable[[Any], tuple[str, ...]]
+    number: Callable[[Any], int] = _one
+
+
+def _stream(event: Any) -> tuple[str, ...]:
+    return event.stream.source, event.stream.stream
+
+
+def _stream_and_reason(event: Any) -> tuple[str, ...]:
+    return event.stream.source, event.stream.stream, event.reason
+
+
+def _lane(event: Any) -> tuple[str, ...]:
+    return event.route, event.endpoint
+
+
+def _outcome(name: str, number: Callable[[Any], int]) -> Count:
+    return Count("rows", "source stream outcome", lambda event: (*_stream(event), name), number)
+
+
+def _closed(outcome: str) -> Count:
+    return Count(
+        "dead_letters_closed", "outcome", lambda _: (outcome,), lambda event: event.count
+    )
+
+
+COUNTED: dict[type[Event], tuple[Count, ...]] = {
+    events.PageIngested: (
+        Count("rows_read", "source stream", _stream, lambda event: event.read),
+        _outcome("appended", lambda event: event.appended),
+        _outcome("dead_letter", lambda event: event.letters),
+        _outcome("filtered", lambda event: event.filtered),
+        _outcome("already_seen", lambda event: event.already_seen),
+        _outcome("unchanged", lambda event: event.unchanged),
+    ),
+    events.BatchDelivered: (
+        Count("records_delivered", "route endpoint", _lane, lambda event: event.records),
+        Count("records_degraded", "route endpoint", _lane, lambda event: event.degraded),
+        Count("predictions", "route endpoint", _lane, lambda event: event.predictions),
+    ),
+    events.BatchSplit: (
+        Count("batches_split", "route endpoint code", lambda event: (*_lane(event), event.reason)),
+    ),
+    events.WritesUnchanged: (
+        Count("writes_unchanged", "route endpoint", _lane, lambda event: event.records),
+    ),
+    events.LettersOpened: (
+        Count(
+            "dead_letters_opened",
+            "stage at code",
+            lambda event: (event.stage, event.at, event.reason),
+            lambda event: event.count,
+        ),
+    ),
+    events.LettersResolved: (_closed("resolved"),),
+    events.LettersSuperseded: (_closed("superseded"),),
+    events.LettersDiscarded: (_closed("discarded"),),
+    events.LettersReplayed: (
+        Count("dead_letters_replayed", "", lambda _: (), lambda event: event.letters),
+    ),
+    events.KeysParked: (
+        Count(
+            "keys_parked",
+            "route code",
+            lambda event: (event.route, event.reason),
+            lambda event: event.count,
+        ),
+    ),
+    events.RouteHeld: (
+        Count("route_holds", "route code", lambda event: (event.route, event.reason)),
+    ),
+    events.StreamHeld: (Count("stream_holds", "source stream code", _stream_and_reason),),
+    events.SourceWaiting: (Count("source_waits", "source stream code", _stream_and_reason),),
+    events.DriftOpened: (Count("drifts_opened", "source stream", _stream),),
+    events.StepFailed: (
+        Count("steps_failed", "part error", lambda event: (event.part, event.error)),
+    ),
+    events.AccessDenied: (Count("access_denied", "code", lambda event: (event.reason,)),),
+}
 HELP = {
     "rows_read": "Rows that sources sent.",
     "rows": "What became of the rows read; the outcomes add up to headrace_rows_read_total.",

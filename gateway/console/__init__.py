@@ -1,0 +1,1 @@
+"""The console: server-rendered pages over the same port as the API."""
