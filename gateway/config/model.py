@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from gateway.secrets import Secret
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 ContractRef = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_-]+)*\.v[1-9][0-9]*$")]
 
@@ -90,10 +92,10 @@ class Route(Settings):
 
 
 class ApiKey(Settings):
-    """`key` is a secret reference. `viewer` may look, `operator` may replay, accept and apply."""
+    """`viewer` may look, `operator` may replay, accept and apply."""
 
     name: Name
-    key: str
+    key: Secret
     role: Literal["viewer", "operator"] = "operator"
 
 
