@@ -72,10 +72,10 @@ class Document(msgspec.Struct, frozen=True):
         """The value at a place. Raises KeyError where there is none."""
         value: Any = self.value
         for step in place:
-            if (isinstance(value, dict) and step in value) or (isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value)):
-                value = value[step]
-            else:
+            known = dict(enumerate(value)) if isinstance(value, list) else value
+            if not isinstance(known, dict) or step not in known:
                 raise KeyError(dotted(place))
+            value = known[step]
         return value
 
 
