@@ -1,0 +1,209 @@
+"""One part of one route at work: read the log, send, settle, commit."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from gateway.config.model import Route as RouteSettings
+from gateway.deliver.send import send
+from gateway.deliver.settle import Policy
+from gateway.deliver.window import Window
+from gateway.pipeline.gate import Gate
+from gateway.pipeline.patience import Patience
+from gateway.pipeline.settlement import Settlement, tell_letters
+from gateway.route import Rule, route
+from gateway.store.port import Store
+from gateway.types import Delivery
+
+READ_RECORDS = 2_000
+IDLE_SECS = 1.0
+DRAIN_SECS = 8.0
+
+FLUSH_SECS = 1.0
+"""Progress over records that are not the route's is committed this often, not at every look."""
+
+
+class RouteWorker:
+    """The only one that touches its (route, part). `caught_up` is set while nothing is left to
+    do but wait: for records, or for parked keys that are not due."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: RouteSettings,
+        rule: Rule,
+        gate: Gate,
+        settlement: Settlement,
+        *,
+        supersedes: Callable[[str], bool],
+        store: Store,
+        clock: Callable[[], datetime],
+        ids: Callable[[], str],
+        part: int = 0,
+    ) -> None:
+        self.name = name
+        self.gate = gate
+        self.part = part
+        self.caught_up = asyncio.Event()
+        self._settlement = settlement
+        self._supersedes = supersedes
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._patience = Patience(f"route {name}")
+        self._sends: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._changed = asyncio.Event()
+        self._refresh = False
+        self._flushed_at = 0.0
+        self.swap(settings, rule)
+
+    def swap(self, settings: RouteSettings, rule: Rule) -> None:
+        """Go on with other settings, from the next look at the log."""
+        self.settings = settings
+        self._rule = rule
+        retry = settings.retry
+        self._settlement.policy = Policy(
+            retry.max_attempts, retry.first_wait_secs, retry.max_wait_secs
+        )
+
+    def refresh(self) -> None:
+        """Somebody replayed or discarded letters: look at what the store has parked."""
+        self._refresh = True
+        self.caught_up.clear()
+        self._changed.set()
+
+    def stop(self) -> None:
+        """Take nothing new; what is in flight is settled and committed, then `run` returns."""
+        self._stopping = True
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Work until stopped. Raises Fenced when somebody else has taken the route over."""
+        self._window = await self._patience.until(self._claim)
+        try:
+            while not self._stopping:
+                seen = self._store.wake.count
+                self._changed.clear()
+                at_end = await self._patience.until(self._read)
+                self._start_sends()
+                await self._commit()
+                self._note_progress(at_end)
+                if self._window.draft_is_empty:
+                    await self._wait(seen)
+        finally:
+            await self._drain()
+
+    async def _claim(self) -> Window:
+        start = 0
+        if self.settings.start == "latest":
+            start = await self._store.log.end()
+        elif isinstance(self.settings.start, datetime):
+            start = await self._store.log.offset_at(self.settings.start)
+        return Window(
+            await self._store.routes.claim(self.name, self.part, start),
+            block_key=self.settings.on_dead_letter == "block_key",
+            supersedes=self._supersedes,
+        )
+
+    async def _read(self) -> bool:
+        """Fill the window. Returns whether the end of the log was seen."""
+        window = self._window
+        if self._refresh:
+            self._refresh = False
+            window.returned(await self._store.routes.parked(self.name, self.part))
+            window.watches(await self._store.routes.watched(self.name))
+        room = 2 * self.gate.max_in_flight * self.settings.batch.max_records
+        while window.waiting < room:
+            page = await self._store.log.read(
+                self.part,
+                window.read_to,
+                min(READ_RECORDS, room - window.waiting),
+                self._rule.contracts,
+            )
+            if page.upto == window.read_to:
+                return True
+            fresh = [logged for logged in page.records if not window.already(logged.offset)]
+            routed = route(fresh, self._rule, now=self._clock(), ids=self._ids)
+            window.admit(page.upto, routed.deliveries, routed.letters, routed.skipped)
+            tell_letters(self.name, routed.letters)
+        return False
+
+    def _start_sends(self) -> None:
+        now = self._clock()
+        batch = self.settings.batch
+        while len(self._sends) < self.gate.width() and not self.gate.shut(now):
+            taken = self._window.take(now, batch.max_records, batch.max_bytes)
+            if not taken:
+                return
+            task = asyncio.create_task(self._send(taken), name=f"send {self.name}")
+            self._sends.add(task)
+            task.add_done_callback(self._landed)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._sends.discard(task)
+        self._changed.set()
+
+    async def _send(self, deliveries: Sequence[Delivery]) -> None:
+        async with self.gate.turn():
+            began = time.perf_counter()
+            outcomes = await send(deliveries, self.gate.send)
+            seconds = time.perf_counter() - began
+        self._settlement.settle(self._window, deliveries, outcomes, seconds)
+
+    async def _commit(self, *, now_or_never: bool = False) -> None:
+        """Put down what has happened. Nothing goes on before the step is on the disk."""
+        now = time.monotonic()
+        due = now_or_never or now - self._flushed_at >= FLUSH_SECS
+        if self._window.draft_is_empty and not due:
+            return
+        self._flushed_at = now
+        step = self._window.take_step()
+        if step is not None:
+            await self._patience.until(lambda: self._store.routes.advanced(step))
+
+    def _note_progress(self, at_end: bool) -> None:
+        window = self._window
+        due = window.next_due()
+        if (
+            at_end
+            and not self._sends
+            and not window.waiting
+            and window.draft_is_empty
+            and not self._refresh
+            and (due is None or due > self._clock())
+        ):
+            self.caught_up.set()
+        else:
+            self.caught_up.clear()
+
+    async def _wait(self, seen: int) -> None:
+        """Until a batch lands, something is appended, a parked key or the probe is due."""
+        timeout = IDLE_SECS
+        now = self._clock()
+        for due in (self._window.next_due(), self.gate.held_until):
+            if due is not None and due > now:
+                timeout = min(timeout, (due - now).total_seconds())
+        if self._changed.is_set():
+            return
+        wake = asyncio.create_task(self._store.wake.wait(seen, timeout))
+        changed = asyncio.create_task(self._changed.wait())
+        try:
+            await asyncio.wait(
+                (wake, changed), timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            wake.cancel()
+            changed.cancel()
+
+    async def _drain(self) -> None:
+        if self._sends:
+            await asyncio.wait(self._sends, timeout=DRAIN_SECS)
+        for task in self._sends:
+            task.cancel()  # It is sent again after the next start, with the same idempotency key.
+        with suppress(asyncio.CancelledError):
+            await self._commit(now_or_never=True)
