@@ -44,6 +44,31 @@ def customers(count: int, seed: int = 1) -> Iterator[dict[str, Any]]:
         }
 
 
+def account_rows(count: int) -> Iterator[bytes]:
+    """The same customers as lines of JSON in the shape of a CRM."""
+    for data in customers(count):
+        address = data["billing_address"]
+        yield msgspec.json.encode(
+            {
+                "Id": data["id"],
+                "Name": data["name"],
+                "Status": data["status"].upper(),
+                "AccountNumber": data["code"],
+                "Email": data["email"],
+                "Phone": data["phone"],
+                "Website": data["website"],
+                "BillingStreet": address["lines"][0],
+                "BillingCity": address["city"],
+                "BillingPostalCode": address["postal_code"],
+                "BillingCountryCode": address["country"],
+                "NumberOfEmployees": data["employees"],
+                "PaymentTermDays": data["payment_term_days"],
+                "IsDeleted": False,
+                "SystemModstamp": data["updated_at"].replace("Z", "+00:00"),
+            }
+        )
+
+
 def records(count: int) -> list[Record]:
     encode = msgspec.json.encode
     return [
