@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel
-
+from contracts.base import NAME
 from gateway.conditions import Condition, compile_condition
 from gateway.config.document import Document, Place, dotted
 from gateway.config.mappings import MappingReader
 from gateway.config.model import Project, Route, SinkTarget
 from gateway.config.problems import Problem, did_you_mean
 from gateway.errors import ConfigError
-from gateway.mapping import FieldSource
-
-CONTRACT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_-]+)*")
+from gateway.mapping import Mapping as StreamMapping
+from gateway.program import compile_mapping, compile_sink
+from gateway.registry import Registry
 
 
 class CrossChecks:
-    """Judges a project whose every setting is valid alone. `contracts` maps reference to class."""
+    """Judges a project whose every setting is valid alone."""
 
     def __init__(
         self,
@@ -30,7 +29,7 @@ class CrossChecks:
         document: Document,
         folder: Path,
         mappings: MappingReader,
-        contracts: Mapping[str, type[BaseModel]],
+        registry: Registry,
     ) -> None:
         self.problems: list[Problem] = []
         self.conditions: dict[str, Condition] = {}
@@ -38,7 +37,7 @@ class CrossChecks:
         self._document = document
         self._folder = folder
         self._mappings = mappings
-        self._contracts = contracts
+        self._contracts = {each.ref: each.contract for each in registry}
 
     def run(self) -> None:
         self._storage()
@@ -47,25 +46,22 @@ class CrossChecks:
         for name, route in self._project.routes.items():
             self._route(name, route)
         for name in self._project.endpoints:
-            if not CONTRACT_NAME.fullmatch(f"prediction.{name}"):
+            if not NAME.fullmatch(f"prediction.{name}"):
                 self._problem(
                     ("endpoints", name),
                     "an endpoint's name becomes part of a contract's (`prediction.<name>.v1`).",
                     "Use small letters, digits, `_`, `-` and `.`.",
                 )
 
-    def known_contracts(self) -> list[str]:
-        """Every contract a route may ask for, those of the endpoints' answers among them."""
-        return [*self._contracts, *(f"prediction.{name}.v1" for name in self._project.endpoints)]
-
     def _streams(self) -> None:
-        used: dict[str, str] = {}
+        judged: set[str] = set()
         for source, settings in self._project.sources.items():
             for stream, each in settings.streams.items():
                 place: Place = ("sources", source, "streams", stream, "mapping")
                 mapping = self._mappings.mapping(each.mapping, place)
-                if mapping is None:
+                if mapping is None or each.mapping in judged:
                     continue
+                judged.add(each.mapping)
                 if mapping.contract is None:
                     self._mappings.problem(
                         each.mapping,
@@ -73,14 +69,10 @@ class CrossChecks:
                         "`contract` is missing.",
                         "Say which contract the rows become: `contract: customer.v1`.",
                     )
-                    continue
-                if each.mapping not in used:
-                    self._mapped_contract(each.mapping, mapping.contract, mapping.fields)
-                used[each.mapping] = source
+                else:
+                    self._mapped(each.mapping, mapping, mapping.contract)
 
-    def _mapped_contract(
-        self, path: str, ref: str, fields: Mapping[str, str | FieldSource]
-    ) -> None:
+    def _mapped(self, path: str, mapping: StreamMapping, ref: str) -> None:
         contract = self._contracts.get(ref)
         if contract is None:
             self._mappings.problem(
@@ -90,8 +82,9 @@ class CrossChecks:
                 did_you_mean(ref, self._contracts, otherwise="There are"),
             )
             return
+        before = len(self._mappings.problems)
         known = contract.model_fields
-        for name in fields:
+        for name in mapping.fields:
             if name not in known:
                 self._mappings.problem(
                     path,
@@ -100,13 +93,27 @@ class CrossChecks:
                     did_you_mean(name, known, otherwise="Its fields are"),
                 )
         for name, field in known.items():
-            if field.is_required() and name not in fields:
+            if field.is_required() and name not in mapping.fields:
                 self._mappings.problem(
                     path,
                     ("fields",),
                     f"`{ref}` needs `{name}`, which is not mapped.",
                     f"Add `{name}: <column>`.",
                 )
+        if len(self._mappings.problems) == before:
+            self._compiled(path, lambda: compile_mapping(mapping, contract))
+
+    def _compiled(self, path: str, compile_it: Callable[[], object]) -> None:
+        """Note what the compiler refuses, at the line of the place its message begins with."""
+        try:
+            compile_it()
+        except ConfigError as error:
+            found = re.match(r"`([^`]+)`:? ?", error.message)
+            place = tuple(found[1].split(".")) if found else ()
+            cause = error.message
+            if found is not None and "." in found[1]:
+                cause = error.message[found.end() :]
+            self._mappings.problem(path, place, cause, error.mend)
 
     def _route(self, name: str, route: Route) -> None:
         refs = list(route.contracts)
@@ -114,7 +121,7 @@ class CrossChecks:
             place: Place = ("routes", name, "from")
             if not isinstance(route.from_, str):
                 place = (*place, index)
-            if ref not in self.known_contracts():
+            if ref not in self._contracts:
                 self._problem(place, f"there is no contract `{ref}`.", self._contract_mend(ref))
             if ref in refs[:index]:
                 self._problem(place, f"`{ref}` is named twice.", "Keep one of the two.")
@@ -154,20 +161,15 @@ class CrossChecks:
                 "or an instant.",
             )
         mapping = self._mappings.mapping(to.mapping, ("routes", name, "to", "mapping"))
-        if mapping is not None and mapping.contract is not None:
-            self._mappings.problem(
-                to.mapping,
-                ("contract",),
-                "a mapping that makes rows for a sink has no `contract`.",
-                "Remove the line: the route's `from` says it.",
-            )
+        if mapping is not None:
+            self._compiled(to.mapping, lambda: compile_sink(mapping))
 
     def _contract_mend(self, ref: str) -> str | None:
         endpoint = re.fullmatch(r"prediction\.(.+)\.v\d+", ref)
         if endpoint and endpoint[1] not in self._project.endpoints:
             near = did_you_mean(endpoint[1], self._project.endpoints, otherwise="Configured are")
             return f"No endpoint is called `{endpoint[1]}`. {near or ''}".strip()
-        return did_you_mean(ref, self.known_contracts(), otherwise="There are")
+        return did_you_mean(ref, self._contracts, otherwise="There are")
 
     def _storage(self) -> None:
         url = self._project.storage

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts import SHIPPED, Contract
+from contracts.base import NAME
 from gateway.conditions import Condition
 from gateway.config.crosschecks import CrossChecks
 from gateway.config.document import Document, Place, dotted, read_document
@@ -26,7 +26,7 @@ from gateway.config.references import resolved
 from gateway.config.settings import SettingsReader, nested
 from gateway.errors import ConfigError
 from gateway.plugins import Plugins
-from gateway.project_code import modules_in
+from gateway.registry import Registry
 
 FILE = "headrace.yaml"
 OVERLAY_VARIABLE = "HEADRACE_OVERLAY"
@@ -58,9 +58,10 @@ def load(
     problems += settings.problems
     mappings = MappingReader(document, folder)
     conditions: dict[str, Condition] = {}
+    registry = Registry({})
     if project is not None:
-        contracts = _contracts(folder, project, document, problems)
-        checks = CrossChecks(project, document, folder, mappings, contracts)
+        registry = _registry(folder, project, document, problems)
+        checks = CrossChecks(project, document, folder, mappings, registry)
         checks.run()
         conditions = checks.conditions
         problems += [*checks.problems, *mappings.problems]
@@ -77,6 +78,7 @@ def load(
         endpoints=endpoints,
         mappings=mappings.read,
         conditions=conditions,
+        registry=registry,
         plugins=plugins,
     )
 
@@ -139,20 +141,16 @@ def _plugins(
         return Plugins.found()
 
 
-def _contracts(
+def _registry(
     folder: Path, project: Project, document: Document, problems: list[Problem]
-) -> dict[str, type[Contract]]:
-    found = {each.contract_ref: each for each in SHIPPED}
-    for index, within in enumerate(project.contracts):
-        try:
-            for _, module in modules_in(folder, within):
-                classes = [each for each in vars(module).values() if isinstance(each, type)]
-                for each in classes:
-                    if issubclass(each, Contract) and each.__module__.startswith(module.__name__):
-                        found[each.contract_ref] = each
-        except ConfigError as error:
-            problems.append(_located(error, document, ("contracts", index), folder))
-    return found
+) -> Registry:
+    # An endpoint whose name no contract can bear is told of by the cross checks.
+    endpoints = [name for name in project.endpoints if NAME.fullmatch(f"prediction.{name}")]
+    try:
+        return Registry.load(folder, project.contracts, endpoints=endpoints)
+    except ConfigError as error:
+        problems.append(_located(error, document, ("contracts",), folder))
+        return Registry.load(endpoints=endpoints)
 
 
 def _located(error: ConfigError, document: Document, place: Place, folder: Path) -> Problem:

@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from contracts import Contract
 from gateway.conditions import Condition
 from gateway.config.model import Project
 from gateway.config.model import Route as RouteSettings
 from gateway.mapping import Mapping as StreamMapping
 from gateway.plugins import Plugins
 from gateway.ports import Connector, ConnectorConfig, StreamSettings
+from gateway.registry import Registry
 
 
 class LoadedMapping(NamedTuple):
@@ -53,7 +55,13 @@ class LoadedProject(msgspec.Struct, frozen=True):
     endpoints: Mapping[str, LoadedEndpoint]
     mappings: Mapping[str, LoadedMapping]
     conditions: Mapping[str, Condition]
+    registry: Registry
     plugins: Plugins
+
+    @property
+    def contracts(self) -> dict[str, type[Contract]]:
+        """Every contract by reference, those of the endpoints' answers among them."""
+        return {each.ref: each.contract for each in self.registry}
 
     @property
     def database(self) -> Path:
