@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
 
@@ -26,7 +26,7 @@ class PagingLoop(Outage):
     code = "paging_loop"
 
 
-async def extract(source: Source, stream: str, since: Cursor | None) -> AsyncIterator[Page]:
+async def extract(source: Source, stream: str, since: Cursor | None) -> AsyncGenerator[Page, None]:
     """Yield the pages of one reading, from `since` until the source is caught up.
 
     A page with rows whose cursor this reading has had before means that the source goes round in

@@ -7,33 +7,31 @@ prediction by itself).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from gateway.pipeline.assembly import StreamPlan, content
 from gateway.store.port import Store
-from gateway.types import NO_DATA, Record, StreamId
+from gateway.types import Record
 
 
 class Echoes:
-    """For a stream that is also written to. `content` gives the hash of what the record says,
-    leaving out what we write and what merely changes with every write."""
+    """For streams that are also written to."""
 
-    def __init__(self, store: Store, content: Callable[[Record], bytes]) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self.content = content
 
     async def strip(
-        self, stream: StreamId, records: Sequence[Record]
+        self, plan: StreamPlan, records: Sequence[Record]
     ) -> tuple[Sequence[Record], Mapping[str, bytes], int]:
         """The records that say something new, the hashes to remember, and how many do not."""
         keys = list({record.key for record in records})
-        known = dict(await self._store.log.hashes(stream, keys))
+        known = dict(await self._store.log.hashes(plan.stream, keys))
         fresh: dict[str, bytes] = {}
         kept: list[Record] = []
         for record in records:
-            # A delete is always news, and so is whatever follows it.
-            content = b"" if bytes(record.data) == bytes(NO_DATA) else self.content(record)
-            if content and known.get(record.key) == content:
+            said = content(plan, record)
+            if known.get(record.key) == said:
                 continue
             kept.append(record)
-            known[record.key] = fresh[record.key] = content
+            known[record.key] = fresh[record.key] = said
         return kept, fresh, len(records) - len(kept)

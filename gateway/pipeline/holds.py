@@ -13,7 +13,7 @@ from gateway import drift, events
 from gateway.config.model import Limits
 from gateway.errors import HeadraceError
 from gateway.events import emit
-from gateway.program import Program
+from gateway.pipeline.assembly import StreamPlan
 from gateway.store.port import Drift, LetterFilter, Store
 from gateway.types import DeadLetter, Page, StreamId
 
@@ -35,31 +35,32 @@ class Holds:
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
-        self._open: dict[StreamId, str] | None = None
+        self._open: dict[StreamId, str] = {}
+        self._accepted: set[str] = set()
+        self._loaded = False
 
-    async def drifted(
-        self, stream: StreamId, page: Page, observed: drift.Observed, program: Program
-    ) -> Hold:
-        """Put the drift down, once however often it is seen. Returns the hold to raise."""
-        changes = [msgspec.to_builtins(change) for change in observed.changes]
-        known = await self._known()
-        marks = msgspec.json.encode([str(stream), drift.marks(observed.changes)])
-        id = "D" + hashlib.sha256(marks).hexdigest()[:12].upper()
-        if known.get(stream) != id:
-            if stream in known:
-                await self._store.drifts.close(known[stream], "reverted", None)
+    async def drifted(self, plan: StreamPlan, page: Page, observed: drift.Observed) -> Hold | None:
+        """Put the drift down, once however often it is seen. Returns the hold to raise, None
+        where a person has accepted this very drift."""
+        await self._load()
+        stream = plan.stream
+        id = _identity(stream, observed)
+        if id in self._accepted:
+            return None
+        if self._open.get(stream) != id:
+            await self._close(stream)
             await self._store.drifts.open(
                 Drift(
                     id=id,
                     stream=stream,
-                    changes=changes,
-                    proposal=drift.proposal(observed.changes, program.mapping),
+                    changes=[msgspec.to_builtins(change) for change in observed.changes],
+                    proposal=drift.proposal(observed.changes, plan.mapping),
                     samples=drift.samples(page, SAMPLES),
                     opened_at=self._clock(),
                 )
             )
-            known[stream] = id
-            emit(events.DriftOpened(stream, id, len(changes)))
+            self._open[stream] = id
+            emit(events.DriftOpened(stream, id, len(observed.changes)))
         return Hold(
             "drift",
             f"{stream} no longer has the shape it promised: "
@@ -70,21 +71,29 @@ class Holds:
 
     async def reverted(self, stream: StreamId) -> None:
         """The stream has its promised shape: a drift that is still open is over."""
-        known = await self._known()
-        id = known.pop(stream, None)
+        await self._load()
+        if stream in self._open:
+            await self._close(stream)
+
+    def accepted(self, stream: StreamId, id: str) -> None:
+        """A person has closed it."""
+        self._open.pop(stream, None)
+        self._accepted.add(id)
+
+    async def _close(self, stream: StreamId) -> None:
+        id = self._open.pop(stream, None)
         if id is not None:
             await self._store.drifts.close(id, "reverted", None)
             emit(events.DriftClosed(stream, id, "reverted"))
 
-    def accepted(self, stream: StreamId) -> None:
-        """A person has closed it."""
-        if self._open is not None:
-            self._open.pop(stream, None)
-
-    async def _known(self) -> dict[StreamId, str]:
-        if self._open is None:
-            self._open = {each.stream: each.id for each in await self._store.drifts.list()}
-        return self._open
+    async def _load(self) -> None:
+        if not self._loaded:
+            for each in await self._store.drifts.list(include_closed=True):
+                if each.state == "open":
+                    self._open[each.stream] = each.id
+                elif each.state == "accepted":
+                    self._accepted.add(each.id)
+            self._loaded = True
 
     async def too_many(
         self, stream: StreamId, letters: Sequence[DeadLetter], limits: Limits
@@ -102,3 +111,9 @@ class Holds:
                     mend="Mend the cause and replay them, discard them, or raise "
                     "`limits.max_open_letters`.",
                 )
+
+
+def _identity(stream: StreamId, observed: drift.Observed) -> str:
+    """The same for the same changes, however often and by whomever they are seen."""
+    marks = msgspec.json.encode([str(stream), drift.marks(observed.changes)])
+    return "D" + hashlib.sha256(marks).hexdigest()[:12].upper()

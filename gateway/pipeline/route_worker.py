@@ -60,6 +60,8 @@ class RouteWorker:
         self._changed = asyncio.Event()
         self._refresh = False
         self._flushed_at = 0.0
+        self._window: Window
+        self._claimed: Window | None = None
         self.swap(settings, rule)
 
     def swap(self, settings: RouteSettings, rule: Rule) -> None:
@@ -77,6 +79,15 @@ class RouteWorker:
         self.caught_up.clear()
         self._changed.set()
 
+    @property
+    def read_to(self) -> int:
+        """The offset up to which the log was looked through, -1 before the first look."""
+        return self._claimed.read_to if self._claimed else -1
+
+    @property
+    def parked_keys(self) -> int:
+        return self._claimed.parked_keys if self._claimed else 0
+
     def stop(self) -> None:
         """Take nothing new; what is in flight is settled and committed, then `run` returns."""
         self._stopping = True
@@ -84,7 +95,7 @@ class RouteWorker:
 
     async def run(self) -> None:
         """Work until stopped. Raises Fenced when somebody else has taken the route over."""
-        self._window = await self._patience.until(self._claim)
+        self._window = self._claimed = await self._patience.until(self._claim)
         try:
             while not self._stopping:
                 seen = self._store.wake.count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import datetime
 
@@ -13,19 +13,18 @@ import msgspec
 
 from gateway import drift, events
 from gateway.config.model import Limits
-from gateway.config.model import Stream as StreamSettings
 from gateway.errors import ConfigError, DriftError, Fenced, HeadraceError, Outage
 from gateway.events import emit
 from gateway.extract import extract
 from gateway.normalise import Flood, flood, normalise
+from gateway.pipeline.assembly import StreamPlan
 from gateway.pipeline.echoes import Echoes
 from gateway.pipeline.holds import Hold, Holds
 from gateway.pipeline.patience import Patience
 from gateway.ports import Source
-from gateway.program import Program
 from gateway.retry import backoff
 from gateway.store.port import PageResult, Store, StreamLease, StreamState, Tally
-from gateway.types import Page, StreamId
+from gateway.types import Page, Record, StreamId
 
 OUTAGE_FIRST_SECS = 0.5
 OUTAGE_MOST_SECS = 30.0
@@ -35,15 +34,12 @@ HELD_LOOK_SECS = 5.0
 
 
 class StreamWorker:
-    """The only one that reads its stream. `settings` and `program` may be swapped between two
-    pages. `state` is what `status` says of it; `caught_up` is set after each reading that came to
+    """The only one that reads its stream. Its plan may be swapped between two pages. `state` is what `status` says of it; `caught_up` is set after each reading that came to
     its end."""
 
     def __init__(
         self,
-        stream: StreamId,
-        settings: StreamSettings,
-        program: Program,
+        plan: StreamPlan,
         source: Source,
         *,
         echoes: Echoes | None,
@@ -54,9 +50,8 @@ class StreamWorker:
         chance: Callable[[], float],
         ids: Callable[[], str],
     ) -> None:
-        self.stream = stream
-        self.settings = settings
-        self.program = program
+        self.stream = plan.stream
+        self._plan = plan
         self.state: StreamState = "new"
         self.caught_up = asyncio.Event()
         self.failures = 0
@@ -69,15 +64,15 @@ class StreamWorker:
         self._clock = clock
         self._chance = chance
         self._ids = ids
-        self._patience = Patience(f"stream {stream}")
+        self._patience = Patience(f"stream {plan.stream}")
         self._stopping = False
         self._nudged = asyncio.Event()
         self._lease: StreamLease
 
-    def swap(self, settings: StreamSettings, program: Program) -> None:
+    def swap(self, plan: StreamPlan, limits: Limits) -> None:
         """Go on with another mapping or other settings, from the next page, and at once."""
-        self.settings = settings
-        self.program = program
+        self._plan = plan
+        self._limits = limits
         self.nudge()
 
     def nudge(self) -> None:
@@ -100,10 +95,10 @@ class StreamWorker:
                 await self._note("caught_up", None)
                 self.failures = 0
                 self.caught_up.set()
-                wait = self.settings.every_secs
+                wait = self._plan.settings.every_secs
             except Hold as hold:
                 await self._held(hold)
-                wait = max(HELD_LOOK_SECS, self.settings.every_secs)
+                wait = max(HELD_LOOK_SECS, self._plan.settings.every_secs)
             except Fenced:
                 await self._claim()  # The cursor was moved: read on from where it is now.
                 continue
@@ -111,7 +106,7 @@ class StreamWorker:
                 wait = await self._unavailable(error.code, str(error), error.after)
             except ConfigError as error:
                 await self._held(Hold(error.code, str(error)))
-                wait = max(HELD_LOOK_SECS, self.settings.every_secs)
+                wait = max(HELD_LOOK_SECS, self._plan.settings.every_secs)
             except HeadraceError as error:
                 wait = await self._unavailable(error.code, str(error), None)
             except Exception as error:  # noqa: BLE001 - a connector's bug must not end the stream
@@ -129,6 +124,8 @@ class StreamWorker:
 
     async def _read(self) -> None:
         """One reading, to its end."""
+        if not await self._store.log.current(self._lease):
+            raise Fenced(f"{self.stream} was given another cursor.")
         lease = self._lease
         try:
             async with aclosing(extract(self._source, self.stream.stream, lease.cursor)) as pages:
@@ -144,10 +141,16 @@ class StreamWorker:
 
     async def _judge(self, page: Page) -> drift.Observed:
         """Hold the stream where its shape is not what was promised."""
-        observed = drift.observe(self._lease.shape, page, self.program)
-        if observed.changes and drift.verdict(observed.changes, self.settings.drift) == "hold":
-            raise await self._holds.drifted(self.stream, page, observed, self.program)
-        await self._holds.reverted(self.stream)
+        observed = drift.observe(self._lease.shape, page, self._plan.program)
+        if (
+            observed.changes
+            and drift.verdict(observed.changes, self._plan.settings.drift) == "hold"
+        ):
+            hold = await self._holds.drifted(self._plan, page, observed)
+            if hold is not None:
+                raise hold
+        else:
+            await self._holds.reverted(self.stream)
         return observed
 
     async def _ingest(self, page: Page) -> None:
@@ -156,19 +159,21 @@ class StreamWorker:
         lease = self._lease
         normalised = normalise(
             page,
-            self.program,
+            self._plan.program,
             page_seq=lease.page,
             now=self._clock(),
             ids=self._ids,
             limits=self._limits,
         )
-        found = flood(normalised, self._limits)
-        if found is not None and self.settings.on_flood == "hold":
+        found = flood(normalised)
+        if found is not None and self._plan.settings.on_flood == "hold":
             raise _flooded(self.stream, found)
         await self._holds.too_many(self.stream, normalised.letters, self._limits)
-        records, hashes, unchanged = normalised.records, {}, 0
+        records: Sequence[Record] = normalised.records
+        hashes: Mapping[str, bytes] = {}
+        unchanged = 0
         if self._echoes is not None:
-            records, hashes, unchanged = await self._echoes.strip(self.stream, records)
+            records, hashes, unchanged = await self._echoes.strip(self._plan, records)
         tally = Tally(
             read=len(page.rows) + page.already_seen,
             appended=len(records),
@@ -225,10 +230,10 @@ class StreamWorker:
 
 
 def _flooded(stream: StreamId, found: Flood) -> Hold:
-    samples = "; ".join(found.samples)
+    samples = " / ".join(letter.detail for letter in found.samples)
     return Hold(
         "flood",
-        f"{found.failed} of {found.rows} rows of a page of {stream} fail for one reason "
+        f"{found.letters} of {found.rows} rows of a page of {stream} fail for one reason "
         f"({found.code}), so the page was not taken in: {samples}",
         mend="Mend the mapping and run `headrace apply`; or set `on_flood: letter` to make each "
         "row a dead letter.",

@@ -87,6 +87,15 @@ class SqlLog:
             shape=msgspec.json.decode(row.shape) if row.shape else None,
         )
 
+    async def current(self, lease: StreamLease) -> bool:
+        async with self._database.read() as connection:
+            epoch = await connection.scalar(
+                select(STREAM.epoch).where(
+                    STREAM.source == lease.stream.source, STREAM.stream == lease.stream.stream
+                )
+            )
+        return bool(epoch == lease.epoch)
+
     async def ingested(self, result: PageResult) -> None:
         lease, tally = result.lease, result.tally
         async with self._database.write() as connection:

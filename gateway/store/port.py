@@ -220,6 +220,10 @@ class Log(Protocol):
     """The log and the streams that are read into it."""
 
     async def claim(self, stream: StreamId) -> StreamLease: ...
+    async def current(self, lease: StreamLease) -> bool:
+        """Whether the lease still holds: nobody has moved the cursor or taken the stream over."""
+        ...
+
     async def ingested(self, result: PageResult) -> None: ...
     async def read(
         self, part: int, after: int, limit: int, contracts: Sequence[str] = ()
