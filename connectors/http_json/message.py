@@ -30,7 +30,7 @@ class Sent(msgspec.Struct, frozen=True):
     version: str | None
     event_at: datetime | None
     recorded_at: datetime
-    data: msgspec.Raw | None
+    data: msgspec.Raw
 
 
 class Batch(msgspec.Struct, frozen=True):

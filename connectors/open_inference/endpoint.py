@@ -64,7 +64,7 @@ class OpenInferenceEndpoint:
         rows: list[list[Any]] = []
         for place, delivery in enumerate(deliveries):
             record = delivery.record
-            if record.operation is Operation.DELETE or record.data is None:
+            if record.operation is Operation.DELETE:
                 settled[place] = self._deleted()
                 continue
             try:

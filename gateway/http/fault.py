@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 from typing import Any
 
 import aiohttp
@@ -59,10 +58,10 @@ def _before(error: BaseException, host: str, timeout_secs: float) -> Outage:
         return Outage(f"No connection to {host} within {timeout_secs:g} s.", code="connect_timeout")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return Outage(f"The name of {host} cannot be resolved.", code="dns_failed")
-    certificate = _cause(error, ssl.SSLCertVerificationError)
-    if certificate is not None:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = getattr(error.certificate_error, "verify_message", "it does not fit")
         return Outage(
-            f"The certificate of {host} is not trusted: {certificate.verify_message}.",
+            f"The certificate of {host} is not trusted: {why}.",
             mend="Give the authority's certificate as `ca_file`; verification is never turned off.",
             code="tls_untrusted",
         )
