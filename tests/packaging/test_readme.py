@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -15,7 +16,7 @@ import headrace
 
 README = Path(headrace.__file__).with_name("README.md")
 TITLED = re.compile(r"^```\w+ title=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TICKETS = [
+TICKETS: list[dict[str, Any]] = [
     {
         "id": 40 + number,
         "change": number,
