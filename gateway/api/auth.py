@@ -57,9 +57,9 @@ class Keyring:
     def __init__(
         self, keys: Sequence[ApiKey] = (), clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Raises ConfigError for a key that is no reference, leads nowhere, or is too short."""
+        """Raises ConfigError for a key whose reference leads nowhere, or that is too short."""
         self._clock = clock
-        self._sources = [(Caller(key.name, key.role), _reference(key)) for key in keys]
+        self._sources = [(Caller(key.name, key.role), key.key) for key in keys]
         self._keys = [(_strong(caller, secret), caller) for caller, secret in self._sources]
         self._read_at = clock()
 
@@ -170,16 +170,6 @@ Operator = Annotated[Caller, Depends(operator)]
 def _template(request: Request) -> str:
     route = request.scope.get("route")
     return str(getattr(route, "path", "unknown"))
-
-
-def _reference(key: ApiKey) -> Secret:
-    try:
-        return Secret(key.key)
-    except ValueError:
-        raise ConfigError(
-            f"The API key {key.name} is written into the project file.",
-            mend="Write a reference to it: `${env:NAME}` or `${file:/path}`.",
-        ) from None
 
 
 def _strong(caller: Caller, secret: Secret) -> bytes:

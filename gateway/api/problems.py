@@ -69,6 +69,23 @@ def problem_response(
     return Response(body, status, headers, "application/json")
 
 
+def wants_page(request: Request) -> bool:
+    """Whether a person looks at the console, rather than a program at the API."""
+    path = request.url.path
+    if path.startswith(("/v1/", "/static/")) or path in ("/healthz", "/readyz", "/metrics"):
+        return False
+    return "text/html" in request.headers.get("accept", "")
+
+
+def respond(
+    request: Request, status: int, problem: Problem, headers: dict[str, str] | None = None
+) -> Response:
+    """The problem as a page where the console has one for it, else as JSON."""
+    make_page = getattr(request.app.state, "problem_page", None)
+    page: Response | None = make_page(request, status, problem) if make_page else None
+    return page or problem_response(status, problem.code, problem.message, problem.mend, headers)
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` was probably meant to be."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
@@ -114,46 +131,41 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
 
 
-async def _on_api_error(_: Request, error: Exception) -> Response:
+async def _on_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    problem = error.problem
-    return problem_response(
-        error.status, problem.code, problem.message, problem.mend, error.headers
-    )
+    return respond(request, error.status, error.problem, error.headers)
 
 
-async def _on_headrace_error(_: Request, error: Exception) -> Response:
+async def _on_headrace_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HeadraceError)
     message = error.message
     if isinstance(error, ConfigError) and error.file:
         where = ":".join(str(part) for part in (error.file, error.line) if part is not None)
         message = f"{where}: {message}"
-    return problem_response(status_of(error), error.code, message, error.mend)
+    return respond(request, status_of(error), Problem(error.code, message, error.mend))
 
 
-async def _on_invalid(_: Request, error: Exception) -> Response:
+async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [_fault(one) for one in error.errors()[:5]]
-    return problem_response(
-        422, "request_invalid", "; ".join(faults), "See /v1/openapi.json for what is accepted."
-    )
+    mend = "See /v1/openapi.json for what is accepted."
+    return respond(request, 422, Problem("request_invalid", "; ".join(faults), mend))
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    headers = dict(error.headers) if error.headers else None
+    path = request.url.path[:200]
     match error.status_code:
         case 404:
-            code, message = "not_found", f"There is nothing at {request.url.path[:200]}."
+            problem = Problem("not_found", f"There is nothing at {path}.")
         case 405:
-            code = "method_not_allowed"
-            message = f"{request.method} is not possible at {request.url.path[:200]}."
+            problem = Problem("method_not_allowed", f"{request.method} is not possible at {path}.")
         case 400:
-            code, message = "body_invalid", "The body is not JSON that can be read."
+            problem = Problem("body_invalid", "The body is not JSON that can be read.")
         case status:
-            code = HTTPStatus(status).name.lower()
-            message = HTTPStatus(status).phrase
-    return problem_response(error.status_code, code, message, None, headers)
+            problem = Problem(HTTPStatus(status).name.lower(), HTTPStatus(status).phrase)
+    headers = dict(error.headers) if error.headers else None
+    return respond(request, error.status_code, problem, headers)
 
 
 def _fault(one: dict[str, Any]) -> str:

@@ -75,10 +75,10 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises ConfigError that says why there can be none."""
     try:
         found = socket.getaddrinfo(
-            host or "0.0.0.0",
+            host or ANY_ADDRESS,
             port,
             type=socket.SOCK_STREAM,
-            flags=socket.AI_PASSIVE,  # noqa: S104
+            flags=socket.AI_PASSIVE,
         )
     except (OSError, UnicodeError) as error:
         raise ConfigError(

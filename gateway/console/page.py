@@ -1,0 +1,171 @@
+"""Rendering a page: the templates, their filters, and what every page shows.
+
+Every value goes through autoescaping, so payload is text and nothing else. A missing value is an
+error here, not an empty hole on the screen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from gateway.api.auth import Caller
+from gateway.control import Control, Status
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+MAX_FORM_FIELDS = 200
+
+
+@dataclass(frozen=True)
+class Tab:
+    """An entry of the navigation. `count` is shown as a badge when it is not zero."""
+
+    path: str
+    name: str
+    icon: str
+    count: int = 0
+
+
+def tabs(status: Status) -> Sequence[Tab]:
+    held = sum(stream.state == "held" for stream in status.streams)
+    down = sum(endpoint.state == "held" for endpoint in status.endpoints)
+    return (
+        Tab("/", "Flow", "flow"),
+        Tab("/streams", "Streams", "streams", held),
+        Tab("/routes", "Routes", "routes", down),
+        Tab("/letters", "Dead letters", "letters", status.letters.get("open", 0)),
+        Tab("/drift", "Drift", "drift", status.drifts),
+        Tab("/records", "Records", "records"),
+        Tab("/events", "Events", "events"),
+    )
+
+
+async def render(
+    request: Request, caller: Caller, template: str, status_code: int = 200, **values: Any
+) -> HTMLResponse:
+    """A whole page. htmx picks the part that changes out of it, so there are no fragments."""
+    gateway: Control = request.app.state.control
+    status = values.pop("status", None) or await gateway.status()
+    context: dict[str, Any] = {
+        "status": status,
+        "caller": caller,
+        "tabs": tabs(status),
+        "path": request.url.path,
+        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "unready": gateway.unready(),
+        "logged_in": bool(request.app.state.gatekeeper.keyring),
+        "now": datetime.now(UTC),
+        **values,
+    }
+    return html(template, status_code, **context)
+
+
+def html(template: str, status_code: int = 200, **context: Any) -> HTMLResponse:
+    """A template without the frame's values, for the login and for errors."""
+    text = ENVIRONMENT.get_template(template).render(**context)
+    return HTMLResponse(text, status_code, {"Cache-Control": "no-store"})
+
+
+async def form(request: Request) -> dict[str, str]:
+    """The fields of a form, without those left empty; of one given twice, the last."""
+    body = (await request.body()).decode("utf-8", "replace")
+    try:
+        pairs = parse_qsl(body, max_num_fields=MAX_FORM_FIELDS)
+    except ValueError:
+        return {}
+    return {name: value.strip() for name, value in pairs if value.strip()}
+
+
+def number(value: float) -> str:
+    """`12,345`."""
+    return f"{value:,.0f}"
+
+
+def compact(value: float) -> str:
+    """`12,345` up to there, then `123k`, `1.2M`."""
+    if abs(value) < 100_000:
+        return f"{value:,.0f}"
+    for limit, unit, size in ((1e6, "k", 1e3), (1e9, "M", 1e6), (float("inf"), "B", 1e9)):
+        if abs(value) < limit:
+            return f"{value / size:.3g}{unit}"
+    return str(value)
+
+
+def size(count: int) -> str:
+    """`812 bytes`, `1.2 KiB`, `100 MiB`."""
+    if count < 1024:
+        return f"{count} bytes" if count != 1 else "1 byte"
+    value, unit = count / 1024, "KiB"
+    if value >= 1024:
+        value, unit = value / 1024, "MiB"
+    return f"{value:.3g} {unit}"
+
+
+def span(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min`, `5 h`, `2 d`."""
+    if seconds < 1:
+        return f"{max(seconds, 0):.1f} s"
+    for limit, unit, length in ((90, "s", 1), (5400, "min", 60), (129_600, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """`3 min ago`, `in 12 s`, `now`."""
+    seconds = (now - at).total_seconds()
+    if -1 < seconds < 2:
+        return "now"
+    return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
+
+
+def exact(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 letter`, `3 letters`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def query(values: Mapping[str, Any], **changes: Any) -> str:
+    """A query string with some values changed; None leaves one out."""
+    merged = {**values, **changes}
+    pairs = [(name, str(value)) for name, value in merged.items() if value not in (None, "")]
+    return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def _assets() -> str:
+    """A name for the version of the static files, so that browsers may keep them for ever."""
+    digest = hashlib.sha256()
+    for file in sorted(STATIC.iterdir()):
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=number, compact=compact, size=size, span=span, exact=exact, plural=plural
+    )
+    environment.globals.update(ago=ago, query=query, assets=_assets())
+    return environment
+
+
+ENVIRONMENT = _environment()
