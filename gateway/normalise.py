@@ -159,7 +159,7 @@ def fingerprint(code: str, stream: str, contract: str, path: str, kind: str) -> 
     return "v1:" + hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
-def _record(  # noqa: PLR0917 — once a row: by position it costs least
+def _record(
     row: RawRow,
     position: Position,
     stream: StreamId,

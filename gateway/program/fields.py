@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.converters import ConversionError, Convert, Converter, bind
 from gateway.mapping import FieldSource
-from gateway.program.paths import MISSING, Reach, parse, reach
+from gateway.paths import MISSING, Reach, parse, reach
 from gateway.program.rejection import FieldError, Loc
 
 Extract: TypeAlias = Callable[[Mapping[str, Any]], Any]

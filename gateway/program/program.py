@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from contracts.base import Contract, Kind
 from gateway.converters import ConversionError, Convert, scalar_text
 from gateway.mapping import Mapping
+from gateway.paths import MISSING
 from gateway.program.fields import Field
-from gateway.program.paths import MISSING
 from gateway.program.rejection import (
     FieldError,
     Rejected,

@@ -26,8 +26,8 @@ from gateway.converters import ConversionError, Convert, bind
 from gateway.converters.registration import nearest
 from gateway.errors import ConfigError, Refusal
 from gateway.mapping import Mapping
+from gateway.paths import MISSING
 from gateway.program.fields import Field, compile_field, compile_fields
-from gateway.program.paths import MISSING
 from gateway.program.rejection import FieldError, not_convertible
 from gateway.types import Delivery, Operation, Record, Write
 
