@@ -15,7 +15,6 @@ from gateway.config.model import SinkTarget
 from gateway.config.model import Stream as StreamSettings
 from gateway.mapping import Mapping as StreamMapping
 from gateway.program import Program, SinkProgram, compile_mapping, compile_sink
-from gateway.registry import Registry
 from gateway.route import Rule
 from gateway.types import Record, StreamId
 
@@ -41,21 +40,19 @@ class RoutePlan(msgspec.Struct, frozen=True):
 
 class Assembly(msgspec.Struct, frozen=True):
     loaded: LoadedProject
-    registry: Registry
     streams: Mapping[StreamId, StreamPlan]
     routes: Mapping[str, RoutePlan]
 
     def kind(self, contract: str) -> Literal["state", "event"]:
         """Whether newer records of a contract make older ones pointless. What the project does
         not know any more is taken for events: those are never superseded."""
-        found = self.registry.find(contract)
+        found = self.loaded.registry.find(contract)
         return "event" if found is None else found.contract_kind
 
 
 def assemble(loaded: LoadedProject) -> Assembly:
     """Compile everything. Raises ConfigError that names the file."""
     project = loaded.project
-    registry = Registry.load(loaded.folder, project.contracts, endpoints=project.endpoints)
     written = _written(loaded)
     streams: dict[StreamId, StreamPlan] = {}
     for source, each in project.sources.items():
@@ -63,7 +60,7 @@ def assemble(loaded: LoadedProject) -> Assembly:
             id = StreamId(source, stream)
             mapping = loaded.mappings[settings.mapping].mapping
             program = compile_mapping(
-                mapping, registry.get(mapping.contract or ""), file=settings.mapping
+                mapping, loaded.registry.get(mapping.contract or ""), file=settings.mapping
             )
             streams[id] = StreamPlan(id, settings, mapping, program, written.get(id, frozenset()))
     routes: dict[str, RoutePlan] = {}
@@ -74,7 +71,7 @@ def assemble(loaded: LoadedProject) -> Assembly:
         if isinstance(route.to, SinkTarget):
             sink = compile_sink(loaded.mappings[route.to.mapping].mapping, file=route.to.mapping)
         routes[name] = RoutePlan(name, route, rule, sink)
-    return Assembly(loaded, registry, streams, routes)
+    return Assembly(loaded, streams, routes)
 
 
 def content(plan: StreamPlan, record: Record) -> bytes:
