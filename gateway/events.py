@@ -58,6 +58,14 @@ class GatewayStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Listening(Event):
+    """The HTTP surface and the console can be reached."""
+
+    code = "listening"
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayDraining(Event):
     code = "gateway_draining"
     why: str

@@ -1,0 +1,1 @@
+"""What `headrace init` and `headrace connectors new` write, as files."""
