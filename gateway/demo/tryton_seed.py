@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 BATCH = 25
@@ -259,8 +260,7 @@ class Seeding:
             return
         data = self.tryton.get_proxy("ir.model.data")
         groups = [data.get_id(module, name, {}) for module, name in GATEWAY_GROUPS]
-        with open(self.sizes.password_file, encoding="utf-8") as file:
-            password = file.read().strip()
+        password = Path(self.sizes.password_file).read_text(encoding="utf-8").strip()
         self._create(
             "res.user",
             [
@@ -308,10 +308,18 @@ class Seeding:
         langs = {
             row["code"]: row["id"]
             for row in self._call(
-                "ir.lang", "search_read", [("code", "in", ["de", "en", "fr"])], 0, None, None, ["code"]
+                "ir.lang",
+                "search_read",
+                [("code", "in", ["de", "en", "fr"])],
+                0,
+                None,
+                None,
+                ["code"],
             )
         }
-        rows = [self._party(number, categories, langs) for number in range(1, self.sizes.parties + 1)]
+        rows = [
+            self._party(number, categories, langs) for number in range(1, self.sizes.parties + 1)
+        ]
         ids = self._create("party.party", rows)
         made = self._call("party.party", "read", ids, ["addresses", "contact_mechanisms"])
         return sorted(made, key=lambda row: int(row["id"]))
@@ -327,7 +335,9 @@ class Seeding:
         host = "".join(letter for letter in name.split()[0].lower() if "a" <= letter <= "z")
         mechanisms = [{"type": "email", "value": f"office{number}@{host or 'firma'}.example"}]
         if dice.random() < 0.6:
-            mechanisms.append({"type": "website", "value": f"https://www.{host or 'firma'}.example"})
+            mechanisms.append(
+                {"type": "website", "value": f"https://www.{host or 'firma'}.example"}
+            )
         if dice.random() < 0.25:
             mechanisms.append({"type": "other", "value": f"EDI {dice.randrange(10**6):06d}"})
         row: dict[str, Any] = {
@@ -340,7 +350,9 @@ class Seeding:
             "customer_payment_term": self.term,
         }
         if dice.random() < 0.8:
-            row["lang"] = langs["fr" if code == "FR" else "de" if code in {"DE", "AT", "CH"} else "en"]
+            row["lang"] = langs[
+                "fr" if code == "FR" else "de" if code in {"DE", "AT", "CH"} else "en"
+            ]
         vat = None if person else _vat_number(code, dice)
         if vat and dice.random() < 0.85:
             row["identifiers"] = [("create", [{"type": "eu_vat", "code": vat}])]
@@ -363,12 +375,18 @@ class Seeding:
             )
         return made
 
+    def _drawn(self, weighted: Sequence[tuple[str, int]]) -> str:
+        names = [name for name, _ in weighted]
+        return self.dice.choices(names, [weight for _, weight in weighted])[0]
+
     def _day(self, days_back: int) -> date:
         return self.until - timedelta(days=self.dice.randrange(days_back))
 
     def _lines(self, products: Sequence[tuple[int, Decimal, int, str]]) -> list[dict[str, Any]]:
         lines = []
-        for product, price, unit, name in self.dice.sample(products, self.dice.choice((1, 1, 2, 2, 3, 4))):
+        for product, price, unit, name in self.dice.sample(
+            products, self.dice.choice((1, 1, 2, 2, 3, 4))
+        ):
             discount = Decimal(self.dice.choice(("1", "1", "1", "0.95", "0.9")))
             lines.append(
                 {
@@ -404,12 +422,14 @@ class Seeding:
                     "lines": [("create", self._lines(products))],
                 }
             )
-            states.append(self.dice.choices(*zip(*SALE_STATES, strict=True))[0])
+            states.append(self._drawn(SALE_STATES))
         ids = self._create("sale.sale", rows)
         by_state: dict[str, list[int]] = {}
         for id, state in zip(ids, states, strict=True):
             by_state.setdefault(state, []).append(id)
-        quoted = sorted(set(ids) - set(by_state.get("draft", ())) - set(by_state.get("cancelled", ())))
+        quoted = sorted(
+            set(ids) - set(by_state.get("draft", ())) - set(by_state.get("cancelled", ()))
+        )
         confirmed = sorted(set(quoted) - set(by_state.get("quotation", ())))
         for method, chosen in (
             ("quote", quoted),
@@ -430,7 +450,7 @@ class Seeding:
         for _ in range(self.sizes.opportunities):
             party = self.dice.choice(parties)
             day = self._day(400)
-            state = self.dice.choices(*zip(*LEAD_STATES, strict=True))[0]
+            state = self._drawn(LEAD_STATES)
             closed = state in {"won", "lost", "cancelled"}
             product, _, unit, name = self.dice.choice(products)
             bare = state == "lead" and self.dice.random() < 0.2

@@ -185,7 +185,7 @@ class TrytonServer:
         shutil.copyfile(folder / self.database_file.name, self.database_file)
         for user in (ADMIN, GATEWAY):
             name = self._password_file(user).name
-            _write_private(self.folder / name, (folder / name).read_text())
+            _write_private(self.folder / name, (folder / name).read_text().strip())
         (self.folder / "recipe").write_text((folder / "recipe").read_text())
 
     @property
