@@ -53,7 +53,8 @@ class Recording:
 
 
 class RecordingModel(MLModel):  # type: ignore[misc,unused-ignore]
-    """Answers `churn`, the probability in [0, 1], and hands back `customer` where it was sent."""
+    """Answers `churn`, the probability in [0, 1], `advice`, the same in words, and hands back
+    `customer` where it was sent."""
 
     async def load(self) -> bool:
         stored = joblib.load(await get_model_uri(self._settings))
@@ -67,7 +68,11 @@ class RecordingModel(MLModel):  # type: ignore[misc,unused-ignore]
         self._recording.append(payload)
         inputs = {tensor.name: tensor for tensor in payload.inputs}
         scores = self._model.predict_proba(self._matrix(inputs))[:, 1]
-        outputs = [NumpyCodec.encode_output("churn", scores.reshape(-1, 1))]
+        advice = [f"{score:.0%}: {_advice(score)}" for score in scores]
+        outputs = [
+            NumpyCodec.encode_output("churn", scores.reshape(-1, 1)),
+            StringCodec.encode_output("advice", advice),
+        ]
         if "customer" in inputs:
             customers = StringCodec.decode_input(inputs["customer"])
             outputs.append(StringCodec.encode_output("customer", customers))
@@ -86,3 +91,11 @@ class RecordingModel(MLModel):  # type: ignore[misc,unused-ignore]
         if len({len(column) for column in columns}) != 1:
             raise InferenceError(f"{self.name} was sent inputs of different lengths")
         return np.column_stack(columns)
+
+
+def _advice(score: float) -> str:
+    if score > 0.66:
+        return "will probably not buy again within 90 days"
+    if score > 0.33:
+        return "may or may not buy again within 90 days"
+    return "will probably buy again within 90 days"

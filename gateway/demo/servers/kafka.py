@@ -6,12 +6,12 @@ A broker needs Java 17 or later; Maven fetches the jars that `requirements/kafka
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import shutil
 import uuid
 from pathlib import Path
 
+from gateway.demo.servers.command import finished
 from gateway.demo.servers.process import Child, ServerError, free_port, port_open
 
 POM = Path(__file__).parent.parent / "requirements" / "kafka.pom.xml"
@@ -65,7 +65,7 @@ async def jars(cache: Path) -> Path:
     command: list[str | Path] = [
         "mvn", "-q", "-B", "-f", POM, "dependency:copy-dependencies", f"-DoutputDirectory={folder}",
     ]  # fmt: skip
-    await _finished("Maven", command, cache / "kafka-jars.log")
+    await finished("Maven", command, cache / "kafka-jars.log")
     stamp.write_text(wanted)
     return folder
 
@@ -129,18 +129,5 @@ class KafkaServer:
             "java", "-cp", self._classpath, "kafka.tools.StorageTool",
             "format", "-t", cluster, "-c", draft,
         ]  # fmt: skip
-        await _finished("Kafka's StorageTool", command, self.folder / "format.log")
+        await finished("Kafka's StorageTool", command, self.folder / "format.log")
         draft.rename(properties)
-
-
-async def _finished(name: str, command: list[str | Path], log: Path) -> None:
-    """Run to the end; a cancelled caller leaves nothing running."""
-    child = Child.start(name, command, log=log)
-    try:
-        while child.running():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-    finally:
-        child.kill()
-    if code := child.process.returncode:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise ServerError(f"{name} failed with {code}.", mend=f"The end of {log}:\n{tail}")

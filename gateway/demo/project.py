@@ -1,0 +1,26 @@
+"""The demo's project: the files of `template/` with this run's addresses in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+TEMPLATE = Path(__file__).parent / "template"
+_MARK = re.compile(r"@([a-z_]+)@")
+
+
+def write_project(folder: Path, *, values: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+    """Write the project anew. `secrets` become files that only their owner may read, which the
+    project file refers to."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(TEMPLATE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    file = folder / "headrace.yaml"
+    file.write_text(_MARK.sub(lambda found: values[found[1]], file.read_text()))
+    (folder / "secrets").mkdir(mode=0o700)
+    for name, secret in secrets.items():
+        path = folder / "secrets" / name
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(secret)
