@@ -45,13 +45,13 @@ check: setup ## format, lint, types, import rules, published schemas
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(SOURCES) tests benchmarks
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/headrace contracts check
+	$(BIN)/headrace contracts check --shipped --schemas schemas/contracts
 
 bench: setup ## what is claimed, measured here, peers beside it (NAME=… for one)
 	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
 schemas: setup ## write the JSON Schemas of new contract versions
-	$(BIN)/headrace contracts export
+	$(BIN)/headrace contracts export --shipped --schemas schemas/contracts
 
 # Names, versions and hashes for every platform and Python; where they come from is pip's business.
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
