@@ -22,7 +22,8 @@ from gateway.types import Checked, Cursor, Delivery, Outcome, Page, StreamSchema
 class ConnectorConfig(BaseModel):
     """The base of every connector's settings: unknown settings are errors, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # An error does not show what was written: it may be a secret that should be a reference.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class StreamSettings(ConnectorConfig):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from gateway.auth import Auth, NoAuth
 from gateway.ports import ConnectorConfig
@@ -26,8 +26,6 @@ class AnswerPath(ConnectorConfig):
 
 class HttpJsonConfig(ConnectorConfig):
     """`results: required` treats a 2xx without verdicts as no answer at all."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
 
     url: str = Field(pattern=r"^https?://[^/]")
     auth: Auth = NoAuth()

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gateway.auth import Auth, NoAuth
 from gateway.ports import ConnectorConfig
@@ -58,8 +58,6 @@ class OpenInferenceConfig(ConnectorConfig):
     become the prediction's; without any, every output of the model is kept. `parameters` go along
     with each request, as `content_type: pd` for scikit-learn pipelines in MLServer.
     """
-
-    model_config = ConfigDict(hide_input_in_errors=True)
 
     url: str
     auth: Auth = NoAuth()

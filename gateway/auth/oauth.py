@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from urllib.parse import quote_plus
 
 import httpx2
 import msgspec
@@ -114,6 +116,8 @@ class ClientCredentials:
             trust_env=False,
             follow_redirects=False,
         )
+        if config.auth_method == "basic":
+            client.register_client_auth_method(("client_secret_basic", _basic))
         if config.auth_method == "private_key_jwt":
             client.register_client_auth_method(
                 PrivateKeyJWT(
@@ -124,6 +128,14 @@ class ClientCredentials:
             )
         client.register_compliance_hook("access_token_response", _judged(host_of(config.token_url)))
         return client
+
+
+def _basic(client: Any, _method: str, uri: str, headers: Any, body: Any) -> tuple[Any, Any, Any]:
+    """RFC 6749 2.3.1 has both parts form-encoded first, so that a `+` or `%` in a secret arrives;
+    Authlib leaves that out."""
+    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+    headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    return uri, headers, body
 
 
 def _judged(host: str) -> Callable[[httpx2.Response], httpx2.Response]:

@@ -96,6 +96,7 @@ class Provider:
     def __init__(self, url: str, http: HttpSession) -> None:
         self.url = url
         self.http = http
+        self.before = 0
 
     def config(self, **more):
         settings = {
@@ -116,7 +117,8 @@ class Provider:
         return await self.http.request("GET", f"{self.url}/resource", auth=auth)
 
     async def issued(self) -> int:
-        return int((await self.http.request("GET", f"{self.url}/issued")).body)
+        """How many tokens were given out in this test."""
+        return int((await self.http.request("GET", f"{self.url}/issued")).body) - self.before
 
     async def rotate(self, secret: str) -> None:
         body = json.dumps(clients(secret)).encode()
@@ -127,21 +129,37 @@ class Provider:
         await self.http.request("POST", f"{self.url}/forget")
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    child, url = asyncio.run(started(LIFETIME, tmp_path_factory.mktemp("oidc") / "oidc.log"))
+    yield url
+    child.kill()
+
+
 @pytest_asyncio.fixture
-async def provider(tmp_path, monkeypatch):
+async def provider(running, monkeypatch):
     monkeypatch.setenv("OIDC_SECRET", SECRET)
-    child, url = await started(LIFETIME, tmp_path / "oidc.log")
-    try:
-        async with HttpSession.open() as http:
-            yield Provider(url, http)
-    finally:
-        child.kill()
+    async with HttpSession.open() as http:
+        fresh = Provider(running, http)
+        await fresh.rotate(SECRET)
+        await fresh.forget()
+        fresh.before = await fresh.issued()
+        yield fresh
 
 
 @pytest.mark.parametrize("method", ["basic", "post"])
 async def test_a_secret_gets_a_token_that_works(provider, method):
     answer = await provider.ask(provider.auth(client_id=method, auth_method=method))
     assert (answer.status, answer.json()) == (200, {"client": method, "scope": "score"})
+
+
+@pytest.mark.parametrize("method", ["basic", "post"])
+async def test_a_secret_of_any_characters_arrives(provider, monkeypatch, method):
+    secret = "a+b/c==%41 :&~" * 3
+    await provider.rotate(secret)
+    monkeypatch.setenv("OIDC_SECRET", secret)
+    answer = await provider.ask(provider.auth(client_id=method, auth_method=method))
+    assert answer.status == 200
 
 
 @pytest.mark.parametrize("form", ["pem", "jwk"])
