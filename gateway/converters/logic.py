@@ -121,3 +121,21 @@ def lookup(table: dict[str, Any], otherwise: Any = _UNSAID) -> Convert:
         return otherwise
 
     return convert
+
+
+@converter("complete")
+def complete(parts: list[str] | None = None) -> Convert:
+    """The object that `object: true` makes, or null where one of its parts is null.
+
+    `parts` names those that must also not be absent. For money whose amount may be missing beside
+    a currency that is always there.
+    """
+    needed = parts or []
+
+    def convert(value: RowValue) -> RowValue:
+        if not isinstance(value, dict):
+            raise ConversionError("an object of parts")
+        there = all(part is not None for part in value.values())
+        return value if there and all(name in value for name in needed) else None
+
+    return convert

@@ -18,9 +18,9 @@ import msgspec
 
 from gateway.types import Operation, Page, RawRow
 
-MAX_SAMPLED = 64
+MAX_SAMPLED = 32
 MAX_ROW_BYTES = 1 << 20
-MAX_TRACED = 24
+MAX_TRACED = 16
 """Rows whose values are traced; that costs more than all the rest."""
 
 MAX_TRACES = 32
