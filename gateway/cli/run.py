@@ -87,6 +87,7 @@ class _Ended:
 
 async def _run(loaded: LoadedProject, where: tuple[str, int], *, once: bool, live: bool) -> _Ended:
     from gateway import events
+    from gateway.api.auth import Keyring
     from gateway.api.serve import check_exposure, listen, serving
     from gateway.cli.holder import Note, held, write_note
     from gateway.cli.version import version
@@ -97,7 +98,7 @@ async def _run(loaded: LoadedProject, where: tuple[str, int], *, once: bool, liv
     # Told before anything is read: a gateway that nobody can ask must not start to work.
     listen(host, port).close()
     token = secrets.token_urlsafe(32)
-    keyring = _keyring(loaded, token)
+    keyring = Keyring(loaded.project.api.keys, token=token)
     with ExitStack() as outer:
         outer.enter_context(held(loaded.state, wait_secs=LOCK_WAIT_SECS))
         metrics = outer.enter_context(_counted())
@@ -117,7 +118,7 @@ async def _run(loaded: LoadedProject, where: tuple[str, int], *, once: bool, liv
         return _Ended(status, unsettled, stop.signal)
 
 
-def _app(loaded: LoadedProject, gateway: Running, keyring: Keyring | None, metrics: Any) -> FastAPI:
+def _app(loaded: LoadedProject, gateway: Running, keyring: Keyring, metrics: Any) -> FastAPI:
     from gateway.api.app import create_app
     from gateway.cli.version import version
 
@@ -212,15 +213,6 @@ def _counted() -> Iterator[Any]:
         yield metrics
     finally:
         events.unsubscribe(metrics.observe)
-
-
-def _keyring(loaded: LoadedProject, token: str) -> Keyring | None:
-    """The project's keys and the local operator's; None where the project has none: whoever
-    reaches loopback is then the operator."""
-    from gateway.api.auth import Keyring
-
-    keys = [(each.name, each.role, each.key.reveal()) for each in loaded.project.api.keys]
-    return Keyring([*keys, ("command-line", "operator", token)]) if keys else None
 
 
 def _port(loaded: LoadedProject, *, once: bool, port: int | None) -> int:
