@@ -106,6 +106,10 @@ class Control(Protocol):
         """
         ...
 
+    async def discarded(self) -> None:
+        """Letters were discarded: keys that waited for them are free."""
+        ...
+
     async def accept(self, drift_id: str, *, by: str, patch: Mapping[str, Any] | None) -> Drift:
         """Write the proposal (or `patch`) into the mapping file, swap the mapping in, go on.
 

@@ -55,10 +55,17 @@ class Keyring:
     that cannot be read any more opens nothing."""
 
     def __init__(
-        self, keys: Sequence[ApiKey] = (), clock: Callable[[], float] = time.monotonic
+        self,
+        keys: Sequence[ApiKey] = (),
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        token: str | None = None,
     ) -> None:
-        """Raises ConfigError for a key whose reference leads nowhere, or that is too short."""
+        """`token` is what this machine's own command line presents; it makes no keyring by
+        itself. Raises ConfigError for a key whose reference leads nowhere, or that is too short.
+        """
         self._clock = clock
+        self._own = (_digest(token), LOCAL) if token else None
         self._sources = [(Caller(key.name, key.role), key.key) for key in keys]
         self._keys = [(_strong(caller, secret), caller) for caller, secret in self._sources]
         self._read_at = clock()
@@ -73,7 +80,7 @@ class Keyring:
         self._read_again()
         digest = _digest(presented[:MAX_KEY_CHARS])
         found: Caller | None = None
-        for known, caller in self._keys:
+        for known, caller in [*self._keys, self._own] if self._own else self._keys:
             if hmac.compare_digest(known, digest):
                 found = caller
         return found

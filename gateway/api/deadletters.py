@@ -113,5 +113,6 @@ async def discard_all(gateway: Control, where: LetterFilter, reason: str, by: st
         ids = [letter.id for letter in found]
         done += await gateway.store.letters.discard(ids, f"{reason} (by {by})")
     if done:
+        await gateway.discarded()
         events.emit(events.LettersDiscarded(by, reason, done))
     return done
