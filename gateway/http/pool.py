@@ -6,11 +6,12 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 import httpx2
 
-from gateway.errors import Ambiguous
+from gateway.errors import Ambiguous, ConfigError
 from gateway.http.answer import ACCEPT_ENCODING, MAX_RESPONSE_BYTES, Answer, bounded
 from gateway.http.authorizer import Authorizer, HttpxAuth
 from gateway.http.fault import Phase, wire_error
@@ -50,7 +51,7 @@ class Pool:
         """
         if base_url:
             check_url(base_url)
-        return httpx2.AsyncClient(
+        return _Client(
             transport=self.transport(max_response_bytes=max_response_bytes),
             base_url=base_url,
             auth=HttpxAuth(auth) if auth is not None else None,
@@ -151,6 +152,18 @@ class Pool:
             raise wire_error(error, out.host, out.phase, 0.0) from None
         finally:
             phase_of.reset(token)
+
+
+class _Client(httpx2.AsyncClient):
+    """httpx2 reads a URL before the transport sees it, and has an error of its own for that."""
+
+    def build_request(self, method: str, url: httpx2.URL | str, **more: Any) -> httpx2.Request:
+        try:
+            return super().build_request(method, url, **more)
+        except httpx2.InvalidURL:
+            raise ConfigError(
+                f"The URL of {host_of(str(url))} cannot be used.", code="url_invalid"
+            ) from None
 
 
 @dataclass(slots=True)

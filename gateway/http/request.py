@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 from gateway.errors import ConfigError, Refusal
 
 _CONTROL = re.compile(r"[\x00-\x20\x7f\\]")
+_IPV4 = re.compile(r"((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(?!$)|$)){4}", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NOT_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _VISIBLE = "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
@@ -48,6 +49,14 @@ def check_url(url: str) -> None:
         raise ConfigError(
             f"The URL of {parts.hostname} holds user information.",
             mend="Take it out and use `auth: {type: basic, …}` with a secret reference.",
+            code="url_invalid",
+        )
+    host = parts.hostname
+    if ":" not in host and host.rpartition(".")[2].isdecimal() and not _IPV4.fullmatch(host):
+        # 2130706433, 127.1 and 0177.0.0.1 mean an address to some and a name to others.
+        raise ConfigError(
+            f"The host {parts.hostname} is neither a name nor an address in its usual form.",
+            mend="Write IPv4 addresses as four decimal numbers.",
             code="url_invalid",
         )
 

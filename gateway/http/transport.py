@@ -12,7 +12,7 @@ import aiohttp
 import httpx2
 from httpx_aiohttp.httpx2 import AiohttpTransport
 
-from gateway.errors import HeadraceError, Outage
+from gateway.errors import ConfigError, HeadraceError, Outage
 from gateway.http.answer import bounded
 from gateway.http.fault import Phase, wire_error
 from gateway.http.request import HOP_BY_HOP, check_headers, check_url, host_of, origin_of
@@ -144,8 +144,9 @@ def _followed(request: httpx2.Request, response: httpx2.Response) -> httpx2.Requ
     location = response.headers.get("location", "")
     try:
         target = request.url.join(location)
+        check_url(str(target))
         same = bool(location) and origin_of(str(target)) == origin_of(str(request.url))
-    except (httpx2.InvalidURL, ValueError):
+    except (ConfigError, httpx2.InvalidURL, ValueError):
         raise _redirected(request, "to somewhere that cannot be read") from None
     if not same:
         raise _redirected(request, f"to {host_of(str(target))}" if location else "nowhere")

@@ -8,7 +8,16 @@ from gateway.errors import ConfigError, Refusal
 from gateway.http.request import check_headers, check_url, header_value, host_of
 
 
-@pytest.mark.parametrize("url", ["http://a/", "https://a.example:8443/x?y=z%20", "http://[::1]:80"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://a/",
+        "https://a.example:8443/x?y=z%20",
+        "http://[::1]:80",
+        "http://10.0.0.1",
+        "http://1a/",
+    ],
+)
 def test_absolute_web_addresses_are_good(url):
     check_url(url)
 
@@ -20,6 +29,8 @@ def test_absolute_web_addresses_are_good(url):
         "http:///x", "http://u:p@a/", "http://u@a/", "http://:p@a/", "http://a/\r\nHost: b",
         "http://a /", "http://a\\@b/", "http://a:99999/", "http://[::1/", "http://a/\x00",
         "unix:/var/run/docker.sock", "javascript:alert(1)",
+        "http://2130706433/", "http://127.1/", "http://0177.0.0.1/", "http://1.2.3.256/",
+        "http://1.2.3.4.5/", "http://127.000.000.001/", "http://１.2.3.４/", "http://a.1/",
     ],
 )  # fmt: skip
 def test_everything_else_is_a_config_error(url):
