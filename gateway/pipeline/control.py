@@ -168,7 +168,7 @@ class GatewayControl:
 
     def _reload(self) -> LoadedProject:
         loaded = self.assembly.loaded
-        return load(loaded.file, overlay=loaded.overlay)
+        return load(loaded.file, overlay=loaded.overlay, plugins=loaded.plugins)
 
     async def backfill(self, stream: StreamId, since: Cursor | None) -> None:
         self._known(stream)

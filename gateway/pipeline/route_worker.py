@@ -140,6 +140,7 @@ class RouteWorker:
                 return True
             fresh = [logged for logged in page.records if not window.already(logged.offset)]
             routed = route(fresh, self._rule, now=self._clock(), ids=self._ids)
+            self.caught_up.clear()
             window.admit(page.upto, routed.deliveries, routed.letters, routed.skipped)
             tell_letters(self.name, routed.letters)
         return False
