@@ -60,6 +60,7 @@ class RouteWorker:
         self._changed = asyncio.Event()
         self._refresh = False
         self._flushed_at = 0.0
+        self._waiting_since = 0.0
         self._window: Window
         self._claimed: Window | None = None
         self.swap(settings, rule)
@@ -141,11 +142,15 @@ class RouteWorker:
             fresh = [logged for logged in page.records if not window.already(logged.offset)]
             routed = route(fresh, self._rule, now=self._clock(), ids=self._ids)
             self.caught_up.clear()
+            if not window.waiting:
+                self._waiting_since = time.monotonic()
             window.admit(page.upto, routed.deliveries, routed.letters, routed.skipped)
             tell_letters(self.name, routed.letters)
         return False
 
     def _start_sends(self) -> None:
+        if self._gathering() > 0:
+            return
         now = self._clock()
         batch = self.settings.batch
         while len(self._sends) < self.gate.width() and not self.gate.shut(now):
@@ -155,6 +160,13 @@ class RouteWorker:
             task = asyncio.create_task(self._send(taken), name=f"send {self.name}")
             self._sends.add(task)
             task.add_done_callback(self._landed)
+
+    def _gathering(self) -> float:
+        """For how many more seconds a batch that is not full yet waits for company."""
+        batch = self.settings.batch
+        if not 0 < self._window.waiting < batch.max_records:
+            return 0.0
+        return self._waiting_since + batch.max_wait_ms / 1_000 - time.monotonic()
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         self._sends.discard(task)
@@ -196,6 +208,9 @@ class RouteWorker:
     async def _wait(self, seen: int) -> None:
         """Until a batch lands, something is appended, a parked key or the probe is due."""
         timeout = IDLE_SECS
+        gathering = self._gathering()
+        if gathering > 0:
+            timeout = min(timeout, gathering)
         now = self._clock()
         for due in (self._window.next_due(), self.gate.held_until):
             if due is not None and due > now:

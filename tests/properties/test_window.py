@@ -177,9 +177,7 @@ class Route(RuleBasedStateMachine):
         letter = data.draw(st.sampled_from(letters))
         assert isinstance(letter.subject, DeliverySubject)
         again = msgspec.structs.replace(letter.subject.delivery, letter=letter.id)
-        self.store.letters[letter.id] = msgspec.structs.replace(
-            letter, state=LetterState.REPLAYING
-        )
+        self.store.letters[letter.id] = msgspec.structs.replace(letter, state=LetterState.REPLAYING)
         self.store.parked[again.id] = ParkedDelivery(again, self.clock())
         self.window.returned(self.store.lease().parked)
         self.window.watches(self.store.watched)
@@ -229,9 +227,7 @@ class BlockingRoute(Route):
 
     def may_go(self, delivery: Delivery) -> bool:
         held = [
-            each
-            for each in self.store.letters.values()
-            if _open(each, delivery.record.message_key)
+            each for each in self.store.letters.values() if _open(each, delivery.record.message_key)
         ]
         return delivery.letter is not None or not held
 
@@ -262,5 +258,3 @@ def test_what_was_finished_before_a_restart_stays_finished(
     window.admit(0, ())
     step = window.take_step()
     assert step is None or list(step.finished) == ranges
-
-

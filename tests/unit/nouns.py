@@ -24,7 +24,9 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CRM = StreamId("crm", "account")
 
 
-def record(key: str = "a", page: int = 0, row: int = 0, *, data: str = '{"id":"a"}', **more: object) -> Record:
+def record(
+    key: str = "a", page: int = 0, row: int = 0, *, data: str = '{"id":"a"}', **more: object
+) -> Record:
     """A customer record of the CRM, first read at (page, row)."""
     given: dict[str, object] = {
         "position": Position(str(CRM), page, row),
@@ -56,7 +58,12 @@ def raw_letter(id: str = "L1", key: str | None = "a", page: int = 0, row: int = 
         detail="`name`: there was 7, expected text.",
         fingerprint="v1:0123456789abcdef",
         subject=RawSubject(
-            Position(str(CRM), page, row), CRM, b'{"id":7}', "application/json", Operation.UPSERT, key
+            Position(str(CRM), page, row),
+            CRM,
+            b'{"id":7}',
+            "application/json",
+            Operation.UPSERT,
+            key,
         ),
         opened_at=NOON,
         contract="customer.v1",

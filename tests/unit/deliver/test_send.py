@@ -94,7 +94,9 @@ async def test_an_endpoint_that_miscounts_is_not_believed() -> None:
         return [Delivered()] * (len(deliveries) + 1)
 
     outcomes = await send(batch("a", "b"), miscounting)
-    assert [each.code for each in outcomes if isinstance(each, Later)] == ["outcomes_miscounted"] * 2
+    assert [each.code for each in outcomes if isinstance(each, Later)] == [
+        "outcomes_miscounted"
+    ] * 2
 
 
 async def test_a_bug_in_an_endpoint_says_its_type_and_not_what_it_held() -> None:

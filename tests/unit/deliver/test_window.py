@@ -12,9 +12,7 @@ from tests.unit.nouns import NOON, delivery, sent_letter
 MIB = 1 << 20
 
 
-def window(
-    *keys: str, block_key: bool = False, supersedes: bool = True, **lease: object
-) -> Window:
+def window(*keys: str, block_key: bool = False, supersedes: bool = True, **lease: object) -> Window:
     """A window with one waiting delivery a key, at the offsets 1, 2, …"""
     given: dict[str, object] = {"finished": (), "parked": (), "watched": {}, **lease}
     made = Window(

@@ -20,7 +20,6 @@ from gateway.testing import Memory, memory, memory_plugins
 WAIT_SECS = 20.0
 
 
-
 async def until(holds: Callable[[], Awaitable[bool]] | Callable[[], bool]) -> None:
     """Wait until something holds; fails the test after a while."""
     async with asyncio.timeout(WAIT_SECS):

@@ -251,9 +251,7 @@ async def test_a_write_back_does_not_ask_the_model_again(bench: Bench) -> None:
         "to": {"sink": "crm", "stream": "account", "mapping": "write.yaml"},
         "start": "earliest",
     }
-    (bench.folder / "write.yaml").write_text(
-        "key: id\nfields:\n  id: record.key\n  score: score\n"
-    )
+    (bench.folder / "write.yaml").write_text("key: id\nfields:\n  id: record.key\n  score: score\n")
     bench.mapping["fields"]["age"] = "age"
     bench.model.answer = scored
     bench.add("a", "b")
