@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from connectors.sql.config import SqlConfig
 from connectors.sql.failures import translated
-from connectors.sql.values import TEXT_CODECS
+from connectors.sql.values import TEXT_CODECS, parsed_json
 from gateway.errors import ConfigError
 
 DRIVERS = {
@@ -44,6 +44,7 @@ class Database:
         dialect = url.get_backend_name()
         options: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True}
         if dialect == "postgresql":
+            options["json_deserializer"] = parsed_json
             options["connect_args"] = {
                 "timeout": config.connect_timeout_secs,
                 "command_timeout": config.statement_timeout_secs + 5,

@@ -97,7 +97,7 @@ async def ends(
     assert column is not None
     name = selection.name(column)
     margin: dict[str, Any] = {}
-    top = f"(SELECT {name} FROM {selection.source} WHERE {name} IS NOT NULL ORDER BY {name} DESC LIMIT 1)"
+    top = f"(SELECT {name} FROM {selection.source} t WHERE {name} IS NOT NULL ORDER BY {name} DESC LIMIT 1)"
     if column.type in WHOLE_NUMBERS:
         low = "GREATEST(CAST(top AS numeric) - CAST(CAST(:ids AS text) AS numeric), -9e18)"
         margin = {"ids": str(selection.settings.overlap_ids)}

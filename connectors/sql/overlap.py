@@ -57,6 +57,7 @@ class OverlapReader:
     async def pages(self, since: Cursor | None, known: Known | None) -> AsyncIterator[Page]:
         """Pages of one pass over the window and what follows it, then the rows without a value."""
         state = State() if since is None else msgspec.convert(since, State)
+        told = state
         at = state.after if state.after is not None else state.low
         while True:
             async with self._database.reading(self._stream.stream) as connection:
@@ -67,16 +68,18 @@ class OverlapReader:
             marks = {each.mark for each in state.window}
             new = [row for row in found if row.mark not in marks]
             low, window = _slid(state, new, selection)
-            before = state
             state = msgspec.structs.replace(
                 state, low=low, window=window, after=None if done else at, shape=selection.shape
             )
-            if new or before.shape != state.shape or before.after is not None:
+            # A page of nothing but the window is worth telling only where it ends a pass that an
+            # earlier cursor stands in the middle of.
+            if new or told.shape != state.shape or (done and told.after is not None):
                 if known is not None:
                     for row in new:
                         known.note(row.key)
                     state = msgspec.structs.replace(state, known=known.packed())
                 yield self._made(selection, new, len(found) - len(new), state)
+                told = state
             if done:
                 break
         if selection.cursor is not None and selection.cursor.nullable:

@@ -98,7 +98,8 @@ class Selection:
         return fingerprint(list(self.fields.items()))
 
     def name(self, column: Column) -> str:
-        return self._quoted(column.name)
+        # With the alias, since a bare name in ORDER BY could mean a column of the result.
+        return f"t.{self._quoted(column.name)}"
 
     def value(self, column: Column, parameter: str) -> str:
         """A parameter that stands for a value of the column: on PostgreSQL its text, cast by

@@ -58,16 +58,16 @@ TEXT_CODECS: Mapping[str, Callable[[str], Any]] = {
 def decoder(declared: str, dialect: str) -> Decode | None:
     """How a column's values are made plain, or None where they come so."""
     base = declared.lower()
-    if base.rstrip("[]") in {"json", "jsonb"}:
-        return _json_deep
     if dialect == "postgresql":
         return None if base in POSTGRES_PLAIN else plain
+    if base == "json":
+        return parsed_json
     return None if dialect == "sqlite" else plain
 
 
 POSTGRES_PLAIN = {
     "smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean", "text",
-    "character varying", "character", "bytea", "uuid", "date", "timestamp without time zone",
+    "character varying", "character", "bytea", "json", "jsonb", "uuid", "date", "timestamp without time zone",
     "timestamp with time zone", "time without time zone", "time with time zone", "interval",
 }  # fmt: skip
 
@@ -95,12 +95,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(inner) for inner in value]
     return str(value)
-
-
-def _json_deep(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_json_deep(inner) for inner in value]
-    return parsed_json(value)
 
 
 def fingerprint(values: Sequence[Any]) -> str:

@@ -133,7 +133,7 @@ class PostgresServer:
             self._place = None
 
     async def kill(self) -> None:
-        """kill -9, as a crash would: the next start recovers from the log."""
+        """Kill with -9, as a crash would: the next start recovers from the log."""
         if self._child is None:
             return
         backends = _children(self._child.pid)
