@@ -95,10 +95,30 @@ def _special(event: Event) -> str | None:
         case events.GatewayStarted():
             where = f", console at {event.url}" if event.url else ""
             return f"headrace {event.version} started, instance {event.instance}{where}"
+        case events.Listening():
+            return f"listening at {event.url}"
+        case events.GatewayDraining():
+            return f"draining: {event.why}"
+        case events.GatewayStopped():
+            return f"stopped after {event.seconds:,.1f} s"
+        case events.CursorMoved():
+            what = "is read again" if event.backfill else "has a new cursor"
+            return f"{event.stream}  {what}, by {event.by}"
+        case events.ApplyDone():
+            return f"{_count(event.changes, 'change')} taken in, by {event.by}"
+        case events.StepFailed():
+            return f"{event.part}  met {event.error}: {event.detail}"
+        case _:
+            return _of_stream(event) or _of_route(event) or _of_letters(event)
+
+
+def _of_stream(event: Event) -> str | None:
+    match event:
         case events.PageIngested():
             parts = [f"{event.read:,} read", f"{event.appended:,} appended"]
+            if event.letters:
+                parts.append(_count(event.letters, "dead letter"))
             for number, word in (
-                (event.letters, "dead letters"),
                 (event.filtered, "filtered"),
                 (event.already_seen, "already seen"),
                 (event.unchanged, "unchanged"),
@@ -106,25 +126,72 @@ def _special(event: Event) -> str | None:
                 if number:
                     parts.append(f"{number:,} {word}")
             return f"{event.stream}  {', '.join(parts)}  {event.seconds:.2f} s"
-        case events.BatchDelivered():
-            more = f", {event.predictions:,} predictions" if event.predictions else ""
-            return (
-                f"{event.route} → {event.endpoint}  {event.records:,} delivered{more}"
-                f"  {event.seconds:.2f} s"
-            )
         case events.StreamHeld():
             return f"{event.stream}  held ({event.reason}): {event.detail}"
+        case events.StreamResumed():
+            return f"{event.stream}  goes on"
         case events.SourceWaiting():
             return (
                 f"{event.stream}  waiting ({event.reason}), again in "
                 f"{event.retry_after_secs:.0f} s: {event.detail}"
             )
-        case events.RouteHeld():
-            return f"{event.route} → {event.endpoint}  held ({event.reason}): {event.detail}"
-        case events.LettersOpened():
-            return f"{event.at}  {event.count:,} dead letters ({event.reason})"
+        case events.DriftOpened():
+            return f"{event.stream}  drifted: {_count(event.changes, 'change')} ({event.drift})"
+        case events.DriftClosed():
+            by = f" by {event.by}" if event.by else ""
+            return f"{event.stream}  drift {event.outcome}{by} ({event.drift})"
         case _:
             return None
+
+
+def _of_route(event: Event) -> str | None:
+    match event:
+        case events.BatchDelivered():
+            more = f", {_count(event.predictions, 'prediction')}" if event.predictions else ""
+            return (
+                f"{event.route} → {event.endpoint}  {event.records:,} delivered{more}"
+                f"  {event.seconds:.2f} s"
+            )
+        case events.RouteHeld():
+            return f"{event.route} → {event.endpoint}  held ({event.reason}): {event.detail}"
+        case events.RouteResumed():
+            held = f" after {event.held_secs:,.1f} s" if event.held_secs is not None else ""
+            return f"{event.route} → {event.endpoint}  goes on{held}"
+        case events.KeysParked():
+            return f"{event.route}  {_count(event.count, 'key')} parked ({event.reason})"
+        case _:
+            return None
+
+
+def _of_letters(event: Event) -> str | None:
+    match event:
+        case events.LettersOpened():
+            return f"{event.at}  {_count(event.count, 'dead letter')} ({event.reason})"
+        case events.LettersResolved():
+            return f"{event.at}  {_count(event.count, 'dead letter')} resolved"
+        case events.LettersSuperseded():
+            return f"{event.at}  {_count(event.count, 'dead letter')} superseded"
+        case events.LettersDiscarded():
+            return f"{_count(event.count, 'dead letter')} discarded by {event.by}: {event.why}"
+        case events.LettersReplayed():
+            parts = [
+                f"{number:,} {word}"
+                for number, word in (
+                    (event.resolved, "resolved"),
+                    (event.returned, "back in their route"),
+                    (event.superseded, "superseded"),
+                    (event.failed, "failed again"),
+                )
+                if number
+            ]
+            said = ", ".join(parts) or "nothing changed"
+            return f"{_count(event.letters, 'dead letter')} replayed by {event.by}: {said}"
+        case _:
+            return None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _plain(event: Event) -> str:

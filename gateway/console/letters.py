@@ -17,7 +17,7 @@ from gateway.api.deadletters import discard_all, find_letter
 from gateway.api.problems import ApiError, not_found
 from gateway.api.views import letter_bytes, letter_view, record_view
 from gateway.console.page import form, render
-from gateway.console.payload import show, visible
+from gateway.console.payload import show
 from gateway.console.visitor import Actor, Visitor
 from gateway.control import ReplayReport
 from gateway.store.port import LetterFilter
@@ -104,7 +104,6 @@ async def one(id: str, request: Request, visitor: Visitor, gateway: Gateway) -> 
         "letter.html",
         letter=letter_view(letter),
         attempts=letter.attempts,
-        detail=visible(letter.detail),
         shown=show(body, letter.detail),
         size_bytes=len(body),
         media_type=media_type,

@@ -16,9 +16,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from gateway.api.auth import Caller
+from gateway.console.payload import visible
 from gateway.control import Control, Status
 
 HERE = Path(__file__).parent
@@ -58,7 +60,7 @@ async def render(
     status = values.pop("status", None) or await gateway.status()
     context: dict[str, Any] = {
         "status": status,
-        "caller": caller,
+        "visitor": caller,
         "tabs": tabs(status),
         "path": request.url.path,
         "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
@@ -129,6 +131,28 @@ def ago(at: datetime, now: datetime) -> str:
     return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
 
 
+def due(at: datetime, now: datetime) -> str:
+    """`in 12 s`; `now` for what should have been already."""
+    return ago(at, now) if at > now else "now"
+
+
+def sentence(text: str) -> str:
+    """`connection refused` as `Connection refused.`, so that another may follow."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def prose(text: str) -> Markup:
+    """A reason with its `code` set as code. Everything else is escaped."""
+    pieces = visible(text).split("`")
+    if len(pieces) % 2 == 0:
+        return escape(visible(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if index % 2 else escape(piece)
+        for index, piece in enumerate(pieces)
+    )
+
+
 def exact(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
@@ -162,9 +186,16 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=number, compact=compact, size=size, span=span, exact=exact, plural=plural
+        number=number,
+        compact=compact,
+        size=size,
+        span=span,
+        exact=exact,
+        plural=plural,
+        prose=prose,
+        sentence=sentence,
     )
-    environment.globals.update(ago=ago, query=query, assets=_assets())
+    environment.globals.update(ago=ago, due=due, query=query, assets=_assets())
     return environment
 
 

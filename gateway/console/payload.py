@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-Kind: TypeAlias = Literal["name", "text", "number", "word", "mark", "plain"]
+Kind: TypeAlias = Literal["name", "text", "number", "word", "punct", "plain"]
 
 MAX_LINES = 2_000
 MAX_DEPTH = 60
@@ -129,24 +129,24 @@ def _layout(
 ) -> _Layout:
     head: list[tuple[Kind, str]] = []
     if name is not None:
-        head = [("name", _quoted(name)), ("mark", ": ")]
+        head = [("name", _quoted(name)), ("punct", ": ")]
     if not isinstance(value, list):
-        yield depth, path, [*head, _leaf(value), ("mark", comma)]
+        yield depth, path, [*head, _leaf(value), ("punct", comma)]
         return
     is_object = isinstance(value, _Members)
     opening, closing = "{}" if is_object else "[]"
     if not value or depth >= MAX_DEPTH:
         inside = "…" if value else ""
-        yield depth, path, [*head, ("mark", f"{opening}{inside}{closing}{comma}")]
+        yield depth, path, [*head, ("punct", f"{opening}{inside}{closing}{comma}")]
         return
-    yield depth, path, [*head, ("mark", opening)]
+    yield depth, path, [*head, ("punct", opening)]
     last = len(value) - 1
     for index, item in enumerate(value):
         label, inner = item if is_object else (None, item)
         part = label if label is not None else str(index)
         below = f"{path}.{part}" if path else part
         yield from _layout(inner, depth + 1, below, label, "," if index < last else "")
-    yield depth, "", [("mark", f"{closing}{comma}")]
+    yield depth, "", [("punct", f"{closing}{comma}")]
 
 
 def _leaf(value: Any) -> tuple[Kind, str]:
@@ -189,7 +189,7 @@ def _dump(body: bytes, fault: int) -> Shown:
         chunk = body[offset : offset + 16]
         letters = "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in chunk)
         pieces: list[tuple[Kind, str]] = [
-            ("mark", f"{offset:08x}  "),
+            ("punct", f"{offset:08x}  "),
             ("number", f"{chunk.hex(' '):<47}  "),
             ("text", letters),
         ]
