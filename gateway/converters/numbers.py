@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 @converter("integer")
 def integer(*, grouping: Annotated[str, Field(max_length=1)] = "") -> Convert:
     """A whole number, from a number or from text; `grouping` is the sign between thousands."""
-    number = decimal(grouping=grouping)
+    number = decimal(point="," if grouping == "." else ".", grouping=grouping)
 
     def convert(value: RowValue) -> RowValue:
         if type(value) is int:
@@ -136,7 +136,11 @@ def money(currency: str, point: str = ".", grouping: str = "") -> Convert:
 
 
 def _parsed(literal: str, point: str, grouping: str) -> Decimal:
-    if grouping:
+    if grouping and grouping in literal:
+        # `1.5` is not fifteen: the last group must have three digits.
+        last = literal.rpartition(grouping)[2].partition(point)[0]
+        if len(last) != 3 or not last.isdecimal():
+            raise ConversionError(f"a number with {grouping!r} between its thousands")
         literal = literal.replace(grouping, "")
     if point != ".":
         if "." in literal:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from gateway.converters import ConversionError, Convert, Converter, bind
+from gateway.errors import ConfigError
 from gateway.mapping import FieldSource
 from gateway.paths import MISSING, Reach, parse, reach
 from gateway.program.rejection import FieldError, Loc
@@ -46,8 +47,10 @@ def compile_field(name: str, source: str | FieldSource, place: str, loc: Loc) ->
     field = _origin_of(name, source, place, loc)
     if source.as_ is None:
         if source.with_:
-            # An argument for nobody is a forgotten `as`.
-            bind("", source.with_, place)
+            raise ConfigError(
+                f"`{place}.with` has arguments, but no converter to take them.",
+                mend=f"Name it in `{place}.as`.",
+            )
         return field
     converter, convert = bind(source.as_, source.with_, place)
     return msgspec.structs.replace(
