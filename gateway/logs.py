@@ -52,11 +52,14 @@ class JsonLines:
         event = happened.event
         if event.level == "debug" and not self._debug:
             return
+        values = event.values()
+        if "at" in values:  # an event's own `at` is a place; the line's is the instant
+            values["place"] = values.pop("at")
         self._log.msg(
             event.code,
             at=happened.at.isoformat(timespec="milliseconds"),
             level=event.level,
-            **event.values(),
+            **values,
         )
 
 
