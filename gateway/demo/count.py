@@ -37,11 +37,12 @@ class Received(msgspec.Struct, frozen=True):
 
 class Appended(msgspec.Struct, frozen=True):
     """One record of the log. `reading` names the mapping revision and the ordered reading
-    (first, or a backfill) it was made under: within one, a source version may appear once."""
+    (first, or a backfill) it was made under: within one, a source version may appear once.
+    `version` is the whole text: two states of a row may carry the same instant."""
 
     id: str
     entity: Entity
-    version: datetime
+    version: str
     reading: str
 
 
@@ -73,13 +74,13 @@ class Disorder(msgspec.Struct, frozen=True):
 
 class Repeated(msgspec.Struct, frozen=True):
     entity: Entity
-    version: datetime
+    version: str
     reading: str
     ids: tuple[str, ...]
 
     def __str__(self) -> str:
         return (
-            f"{self.entity}: version {self.version.isoformat()} is {len(self.ids)} times "
+            f"{self.entity}: version {self.version} is {len(self.ids)} times "
             f"on the log under {self.reading}: {', '.join(self.ids)}"
         )
 
@@ -119,7 +120,7 @@ def out_of_order(received: Iterable[Received]) -> list[Disorder]:
 
 def appended_twice(appended: Iterable[Appended]) -> list[Repeated]:
     """The same source version of an entity more than once under one mapping and reading."""
-    places: dict[tuple[Entity, datetime, str], list[str]] = {}
+    places: dict[tuple[Entity, str, str], list[str]] = {}
     for one in appended:
         places.setdefault((one.entity, one.version, one.reading), []).append(one.id)
     return [
@@ -137,7 +138,10 @@ def deliveries_repeated(received: Sequence[Received]) -> int:
 def instant(version: str) -> datetime:
     """A source version that is an instant, comparable whoever wrote it. Naive means UTC.
 
-    Raises ValueError for anything else: a version that cannot be compared proves nothing.
+    What a connector puts behind the instant, to tell apart two states of the same one
+    (`2026-01-31T12:00:00Z.5f3a`), is left out. Raises ValueError for anything else: a version
+    that cannot be compared proves nothing.
     """
-    parsed = datetime.fromisoformat(version)
+    head, mark, _ = version.partition("Z.")
+    parsed = datetime.fromisoformat(f"{head}Z" if mark else version)
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

@@ -15,6 +15,7 @@ import os
 import sys
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 BATCH = 50
@@ -30,8 +31,8 @@ def main() -> int:
     from proteus import config  # type: ignore[import-not-found]
 
     tryton = config.set_trytond(f"sqlite:///{arguments.database}", config_file=arguments.config)
-    with open(arguments.purchases, encoding="utf-8") as file:
-        purchases = [json.loads(line) for line in file]
+    lines = Path(arguments.purchases).read_text().splitlines()
+    purchases = [json.loads(line) for line in lines]
     json.dump(seeded(tryton, purchases, arguments.customers), sys.stdout)
     sys.stdout.write("\n")
     return 0

@@ -18,7 +18,7 @@ async def finished(
     """Raises ServerError with the log's end where the command fails."""
     child = Child.start(name, command, log=log, env=env)
     try:
-        while child.running():  # noqa: ASYNC110 - a child's end is no event of the loop
+        while child.running():
             await asyncio.sleep(0.05)
     finally:
         child.kill()
