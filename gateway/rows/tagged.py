@@ -92,6 +92,19 @@ def _tag(name: str, text: str) -> str:
     return f'{{"${name}":{json.dumps(text)}}}'
 
 
+def _moment(name: str, value: datetime | time) -> str:
+    # `fold` tells the two hours apart that clocks show when they go back (PEP 495).
+    if value.fold:
+        return f'{{"${name}":[{json.dumps(value.isoformat())},1]}}'
+    return _tag(name, value.isoformat())
+
+
+def _folded(kind: type[datetime | time], text: Any) -> datetime | time:
+    if isinstance(text, list):
+        return kind.fromisoformat(text[0]).replace(fold=text[1])
+    return kind.fromisoformat(text)
+
+
 def _other(kind: type, text: str) -> str:
     return f'{{"$other":[{json.dumps(kind.__qualname__)},{json.dumps(text)}]}}'
 
@@ -112,9 +125,9 @@ _LEAVES: Mapping[type, Callable[[Any], str]] = {
     int: _integer,
     float: _number,
     Decimal: lambda value: _tag("decimal", str(value)),
-    datetime: lambda value: _tag("datetime", value.isoformat()),
+    datetime: lambda value: _moment("datetime", value),
     date: lambda value: _tag("date", value.isoformat()),
-    time: lambda value: _tag("time", value.isoformat()),
+    time: lambda value: _moment("time", value),
     timedelta: lambda value: (
         f'{{"$timedelta":[{value.days},{value.seconds},{value.microseconds}]}}'
     ),
@@ -148,9 +161,9 @@ def _leaf(value: Any) -> str | None:
 
 _TAGS: Mapping[str, Callable[[Any], Any]] = {
     "$decimal": Decimal,
-    "$datetime": datetime.fromisoformat,
+    "$datetime": lambda text: _folded(datetime, text),
     "$date": date.fromisoformat,
-    "$time": time.fromisoformat,
+    "$time": lambda text: _folded(time, text),
     "$timedelta": lambda parts: timedelta(*parts),
     "$uuid": UUID,
     "$bytes": lambda text: base64.b64decode(text, validate=True),
