@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from connectors.sql.config import SqlConfig
 from connectors.sql.failures import translated
 from connectors.sql.values import TEXT_CODECS, parsed_json
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, Outage
 
 DRIVERS = {
     "postgresql": ("asyncpg", "postgresql"),
@@ -32,10 +32,13 @@ class Database:
     """`dialect` is postgresql, sqlite or another of SQLAlchemy's; `title` is the URL, password
     masked, for messages."""
 
-    def __init__(self, engine: AsyncEngine, dialect: str, title: str) -> None:
+    def __init__(
+        self, engine: AsyncEngine, dialect: str, title: str, file: Path | None = None
+    ) -> None:
         self.engine = engine
         self.dialect = dialect
         self.title = title
+        self._file = file
 
     @classmethod
     def open(cls, config: SqlConfig, folder: Path) -> Database:
@@ -73,7 +76,19 @@ class Database:
         if dialect == "sqlite":
             event.listen(engine.sync_engine, "connect", _no_implicit_transactions)
             event.listen(engine.sync_engine, "begin", _begin)
+        if dialect == "sqlite":
+            file = Path(unquote((url.database or "").removeprefix("file:")))
+            return cls(engine, dialect, f"sqlite:///{file}", file)
         return cls(engine, dialect, url.render_as_string(hide_password=True))
+
+    @asynccontextmanager
+    async def _usable(self, stream: str | None) -> AsyncIterator[None]:
+        if self._file is not None and not self._file.is_file():
+            raise Outage(
+                f"{self.title} is not there.", mend="Correct `url`, or wait.", code="file_missing"
+            )
+        async with translated(self.title, stream):
+            yield
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -81,7 +96,7 @@ class Database:
     @asynccontextmanager
     async def reading(self, stream: str | None = None) -> AsyncIterator[AsyncConnection]:
         """One transaction that sees one state of the database and changes nothing."""
-        async with translated(self.title, stream), self.engine.connect() as connection:
+        async with self._usable(stream), self.engine.connect() as connection:
             if self.dialect == "postgresql":
                 await connection.execution_options(
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -91,14 +106,14 @@ class Database:
     @asynccontextmanager
     async def looking(self, stream: str | None = None) -> AsyncIterator[AsyncConnection]:
         """Statements that each see the database as it is at that moment."""
-        async with translated(self.title, stream), self.engine.connect() as connection:
+        async with self._usable(stream), self.engine.connect() as connection:
             yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def writing(self, stream: str) -> AsyncIterator[AsyncConnection]:
         """One transaction, committed at the end."""
         engine = self.engine.execution_options(writes=True)
-        async with translated(self.title, stream), engine.begin() as connection:
+        async with self._usable(stream), engine.begin() as connection:
             yield connection
 
     def quoted(self, *names: str | None) -> str:

@@ -33,6 +33,7 @@ def server_for_session(folder: Path) -> Iterator[PostgresServer]:
         folder, free_port(), binaries=debian_binaries(), settings={"fsync": "off"}
     )
     try:
+        # In this thread: the server ends with the thread that started it.
         asyncio.run(server.start())
     except ServerError as error:
         asyncio.run(server.stop())
