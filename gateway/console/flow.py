@@ -36,8 +36,6 @@ class Box:
     reason: str | None = None
     until: datetime | None = None
     facts: Sequence[tuple[str, str]] = ()
-    letters: int = 0
-    letters_link: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,9 +178,11 @@ def _stream_box(source: str, stream: str, status: StreamStatus | None) -> Box:
         tone=STREAM_TONES.get(state, "quiet"),
         link=f"/streams#{source}/{stream}",
         reason=status.reason if status else None,
-        facts=(("read", f"{tally.read:,}"), ("appended", f"{tally.appended:,}")),
-        letters=tally.letters,
-        letters_link=f"/letters?source={source}&stream={stream}",
+        facts=(
+            ("read", f"{tally.read:,}"),
+            ("appended", f"{tally.appended:,}"),
+            *([("letters", f"{tally.letters:,}")] if tally.letters else []),
+        ),
     )
 
 
@@ -200,6 +200,8 @@ def _route_box(
     facts = [("delivered", f"{tally.delivered:,}"), ("lag", f"{summed.lag:,}")]
     if summed.parked_keys:
         facts.append(("parked", f"{summed.parked_keys:,}"))
+    if tally.letters:
+        facts.append(("letters", f"{tally.letters:,}"))
     return Box(
         id=f"route-{route}",
         title=route,
@@ -209,8 +211,6 @@ def _route_box(
         link=f"/routes#{route}",
         reason=endpoint.reason if endpoint and state == "held" else None,
         facts=tuple(facts),
-        letters=tally.letters,
-        letters_link=f"/letters?route={route}",
     )
 
 

@@ -52,6 +52,9 @@
     }
   });
 
+  /* On a narrow screen the pages scroll sideways: show which one this is. */
+  document.querySelector(".side nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   /* A page nobody looks at need not be kept fresh. */
   document.addEventListener("htmx:before:request", (event) => {
     if (document.hidden) event.preventDefault();
