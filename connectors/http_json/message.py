@@ -86,7 +86,7 @@ def _results(
     by_id: dict[str, Mapping[str, Any]] = {}
     for each in results:
         identifier = each.get("id")
-        if identifier not in known or identifier in by_id:
+        if not isinstance(identifier, str) or identifier not in known or identifier in by_id:
             raise _wrong("its `results` name a record that was not sent, or one twice")
         by_id[identifier] = each
     return by_id
@@ -179,7 +179,10 @@ def _prediction(value: Any) -> dict[str, Any]:
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _at(value: Any, path: str) -> Any:

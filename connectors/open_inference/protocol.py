@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from connectors.open_inference.config import Input, OpenInferenceConfig, Output
 from gateway.errors import Ambiguous
 from gateway.http import Answer
 from gateway.types import Delivered, Delivery, Outcome, Refused
+
+_LARGEST = int(sys.float_info.max)
 
 
 def request(
@@ -202,6 +205,8 @@ def _outcome(values: Mapping[str, Any], model: Mapping[str, Any], answer: Answer
 
 
 def _empty(value: Any) -> bool:
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        return True
     return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 

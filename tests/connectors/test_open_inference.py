@@ -194,7 +194,9 @@ class TestAnswer:
         ]
         assert got[0].answer["score"] is None
 
-    @pytest.mark.parametrize("bad", ["NaN", "Infinity", "-Infinity", "null", "1e999"])
+    @pytest.mark.parametrize(
+        "bad", ["NaN", "Infinity", "-Infinity", "null", "1e999", "1" + "0" * 400]
+    )
     def test_a_row_without_a_number_is_refused_alone(self, bad):
         answer = tensors(
             ("predict_proba", [2, 2], [0.9, 0.1, 0.2, 12345]), ("predict", [2], [0, 1])
