@@ -33,6 +33,9 @@ PREFERENCES = ("company", "company_filter", "employee", "language")
 """What of the user's preferences belongs into the context of a call, as the desktop client has it."""
 
 
+_NOT_HERE = frozenset({400, 401, 403, 404, 405, 422, 501})
+
+
 class TrytonClient:
     """One user in one database. Calls may run at the same time; signing in happens once."""
 
@@ -167,11 +170,12 @@ class TrytonClient:
                 self.series = str(self._result(last, "common.server.version"))
                 self._path = path
                 return
-            if last.status_code not in (400, 404, 405, 501):
+            # An older server takes `rpc` for a database, and wants a session for it.
+            if last.status_code not in _NOT_HERE:
                 break
         assert last is not None
         fault = status_fault(last, self._config, "common.server.version", self._now())
-        if isinstance(fault, Outage | Ambiguous):
+        if isinstance(fault, Outage | Ambiguous) and not isinstance(fault, AuthError):
             raise Outage(fault.message, after=fault.after, mend=fault.mend, code=fault.code)
         raise ConfigError(
             f"{self._config.url} is no Tryton server: it answered {last.status_code} to "

@@ -135,8 +135,8 @@ class _Pass:
     async def ahead(self) -> AsyncIterator[Page]:
         """Lane 1."""
         mark = self.bookmark
-        if mark.until is None:
-            if mark.high is not None:
+        while True:
+            if mark.until is None and mark.high is not None:
                 rows = await self._changes.page(above=mark.high, after=None)
                 if not rows:
                     return
@@ -144,17 +144,26 @@ class _Pass:
                     mark.high = max(row.at for row in rows)
                     yield self._page(rows, floor=mark.floor(self._overlap))
                     return
-            mark.until, mark.after = await self._changes.newest(), None
             if mark.until is None:
-                return
-        while mark.until is not None:
+                mark.until, mark.after = await self._changes.newest(), None
+                if mark.until is None:
+                    return
+            async for page in self._sweep(mark.until):
+                yield page
+
+    async def _sweep(self, until: datetime) -> AsyncIterator[Page]:
+        """All rows above the high mark, by id; then `until`, taken before, is the high mark."""
+        mark = self.bookmark
+        more = True
+        while more:
             floor = mark.floor(self._overlap)
             rows = await self._changes.page(above=mark.high, after=mark.after)
-            if len(rows) < self.settings.page_rows:
-                mark.high, mark.until, mark.after = mark.until, None, None
-                floor = mark.floor(self._overlap)
-            else:
+            more = len(rows) == self.settings.page_rows
+            if more:
                 mark.after = rows[-1].id
+            else:
+                mark.high, mark.until, mark.after = until, None, None
+                floor = mark.floor(self._overlap)
             yield self._page(rows, floor=floor)
 
     async def late(self) -> AsyncIterator[Page]:

@@ -49,10 +49,20 @@ class TrytonServer:
     is, and lie beside it.
     """
 
-    def __init__(self, folder: Path, port: int, *, venv: Path | None = None) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        *,
+        venv: Path | None = None,
+        requirements: Path = REQUIREMENTS,
+        modules: Sequence[str] = MODULES,
+    ) -> None:
+        self.folder = folder.resolve()
         self.port = port
-        self.venv = venv or folder / "venv"
+        self.venv = (venv or folder / "venv").resolve()
+        self.requirements = requirements
+        self.modules = modules
         self.child: Child | None = None
 
     @property
@@ -72,7 +82,7 @@ class TrytonServer:
 
     async def install(self) -> Path:
         """Make the environment if it is not there yet; returns its python."""
-        return await make_venv(self.venv, REQUIREMENTS)
+        return await make_venv(self.venv, self.requirements)
 
     async def prepare(self, sizes: SeedSizes, cache: Path | None = None) -> bool:
         """Install, and put a seeded database in place: from `cache` where that holds one made
@@ -104,7 +114,7 @@ class TrytonServer:
             "trytond-admin",
             [
                 str(self._script("trytond-admin")), "-c", str(self._config), "-d", DATABASE,
-                "-u", *MODULES, "--activate-dependencies",
+                "-u", *self.modules, "--activate-dependencies",
                 "--email", "admin@example.com", "--password",
             ],
         )  # fmt: skip
@@ -135,14 +145,7 @@ class TrytonServer:
         )
         try:
             async with httpx2.AsyncClient(trust_env=False, timeout=2) as client:
-
-                async def answers() -> bool:
-                    try:
-                        return await _series(client, self.url) is not None
-                    except httpx2.HTTPError:
-                        return False
-
-                await self.child.ready(answers, within_secs=60)
+                await self.child.ready(lambda: _answers(client, self.url), within_secs=60)
         except BaseException:
             self.kill()
             raise
@@ -174,7 +177,7 @@ class TrytonServer:
         for user in (ADMIN, GATEWAY):
             _write_private(fresh / self._password_file(user).name, self.password(user))
         # The recipe comes last and the folder appears at once: half a snapshot is never used.
-        (fresh / "recipe").write_text((self.folder / "recipe").read_text())
+        (fresh / "recipe").write_text(_recipe_of(self.folder) or "")
         shutil.rmtree(folder, ignore_errors=True)
         fresh.rename(folder)
 
@@ -186,7 +189,7 @@ class TrytonServer:
         for user in (ADMIN, GATEWAY):
             name = self._password_file(user).name
             _write_private(self.folder / name, (folder / name).read_text().strip())
-        (self.folder / "recipe").write_text((folder / "recipe").read_text())
+        (self.folder / "recipe").write_text(_recipe_of(folder) or "")
 
     @property
     def _python(self) -> Path:
@@ -245,14 +248,15 @@ _TRYTON_ENV = {
 }
 
 
-async def _series(client: httpx2.AsyncClient, url: str) -> str | None:
-    response = await client.post(
-        f"{url}/rpc/", json={"id": 0, "method": "common.server.version", "params": []}
-    )
-    if response.status_code != httpx2.codes.OK:
-        return None
-    series: str = response.json()["result"]
-    return series
+async def _answers(client: httpx2.AsyncClient, url: str) -> bool:
+    """Whether anybody answers: it listens only when all its modules are loaded."""
+    try:
+        await client.post(
+            f"{url}/rpc/", json={"id": 0, "method": "common.server.version", "params": []}
+        )
+    except httpx2.HTTPError:
+        return False
+    return True
 
 
 def _recipe(sizes: SeedSizes) -> str:
