@@ -75,7 +75,7 @@ def sampled(page: Page) -> tuple[int, dict[str, Seen]]:
             continue
         count += 1
         for name, value in values.items():
-            if isinstance(name, str):
+            if isinstance(name, str) and (name.isascii() or _encodable(name)):
                 seen.setdefault(name, Seen()).add(value, trace=count <= MAX_TRACED)
     return count, seen
 
@@ -94,7 +94,7 @@ def lacking(page: Page, columns: set[str]) -> tuple[set[str], int]:
     return left, count
 
 
-def readable(row: RawRow) -> Mapping[str, Any] | None:
+def readable(row: RawRow) -> Mapping[Any, Any] | None:
     """The row's columns; None for what says nothing of the shape: deletes and bad rows."""
     body: Any = row.body
     if not isinstance(body, bytes):
@@ -124,13 +124,17 @@ def samples(page: Page, count: int) -> list[dict[str, Any]]:
             break
         values = readable(row)
         if values is not None:
-            found.append({str(name): _plain(value) for name, value in values.items()})
+            found.append({_plain(str(name)): _plain(value) for name, value in values.items()})
     return found
 
 
 def _spread(rows: Sequence[RawRow]) -> Iterator[RawRow]:
     step = max(1, len(rows) // MAX_SAMPLED)
     return (rows[index] for index in range(0, len(rows), step))
+
+
+def _encodable(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _text(value: Any) -> str:
@@ -159,7 +163,9 @@ def _plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, int | float):
         return value if abs(value) < 2**53 else _text(value)
     if depth < 4 and isinstance(value, Mapping):
-        return {str(name): _plain(inner, depth + 1) for name, inner in list(value.items())[:50]}
+        return {
+            _plain(str(name)): _plain(each, depth + 1) for name, each in list(value.items())[:50]
+        }
     if depth < 4 and isinstance(value, list | tuple):
         return [_plain(inner, depth + 1) for inner in value[:20]]
     return _text(value)

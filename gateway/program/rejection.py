@@ -92,7 +92,9 @@ def shown(value: Any) -> str:
 
 
 def dotted(loc: Loc) -> str:
-    return ".".join(str(part) for part in loc)
+    """A field's path in words. Its parts may be a row's own names: cut, and always encodable."""
+    text = ".".join(str(part)[:MAX_SHOWN] for part in loc)
+    return text.encode(errors="backslashreplace").decode()
 
 
 def plain(loc: Loc) -> str:

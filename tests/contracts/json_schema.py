@@ -68,17 +68,17 @@ def _is(wanted: str, value: Any) -> bool:
 def _meets(keyword: str, wanted: Any, value: Any) -> bool:
     match keyword:
         case "required":
-            return set(wanted) <= value.keys()
+            return bool(set(wanted) <= value.keys())
         case "enum":
-            return value in wanted
+            return bool(value in wanted)
         case "const":
             return bool(value == wanted)
         case "pattern":
             return re.search(wanted, value) is not None
         case "minLength":
-            return len(value) >= wanted
+            return bool(len(value) >= wanted)
         case "maxLength":
-            return len(value) <= wanted
+            return bool(len(value) <= wanted)
         case "minimum":
             return bool(value >= wanted)
         case "maximum":

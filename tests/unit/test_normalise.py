@@ -30,13 +30,14 @@ from gateway.types import (
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CRM = StreamId("crm", "account")
 LIMITS = Limits()
+FIELDS = {"id": "id", "name": "name", "email": "mail"}
 MAPPING = {
     "contract": "customer.v1",
     "key": "id",
     "version": "v",
     "at": {"from": "t", "as": "utc_datetime"},
     "deleted": "gone",
-    "fields": {"id": "id", "name": "name", "email": "mail"},
+    "fields": FIELDS,
 }
 PROGRAM = compile_mapping(Mapping.model_validate(MAPPING), CustomerV1)
 GOOD = {"id": 1, "name": "A", "mail": "a@b.example", "v": 3, "t": "2026-01-01T00:00:00Z"}
@@ -163,7 +164,7 @@ MENDED = compile_mapping(
     Mapping.model_validate(
         {
             **MAPPING,
-            "fields": {**MAPPING["fields"], "email": {"from": "mail", "as": "email_address"}},
+            "fields": {**FIELDS, "email": {"from": "mail", "as": "email_address"}},
         }
     ),
     CustomerV1,
