@@ -98,7 +98,7 @@ async def raw(id: str, _: Viewer, gateway: Gateway) -> Response:
 async def find_letter(gateway: Control, id: str) -> DeadLetter:
     """Raises ApiError where there is none."""
     if "\x00" not in id:
-        found = await gateway.store.letters.list(LetterFilter(ids=(id,), state=None), 1)
+        found = await gateway.store.letters.whole([id], 0)
         if found:
             return found[0]
     raise not_found("dead letter", id[:80])

@@ -368,6 +368,10 @@ class Window:
         return len(self._waiting)
 
     @property
+    def waiting_bytes(self) -> int:
+        return sum(map(_size, self._waiting))
+
+    @property
     def flying(self) -> int:
         return len(self._flying)
 

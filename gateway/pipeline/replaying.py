@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -25,7 +25,8 @@ from gateway.types import (
     Record,
 )
 
-CHUNK = 500
+CHUNK_BYTES = 32 << 20
+"""How much of raw rows is in memory at a time."""
 
 
 class Replaying:
@@ -52,9 +53,9 @@ class Replaying:
         """See `Control.replay`. The set is frozen first: what is opened meanwhile is not in it."""
         where = msgspec.structs.replace(where, state=LetterState.OPEN)
         verdicts: list[Verdict] = []
-        for ids in _chunks(await self._frozen(where)):
-            letters = await self._store.letters.list(LetterFilter(ids=ids), limit=CHUNK)
-            letters = sorted(letters, key=lambda letter: letter.id)
+        ids = list(await self._store.letters.ids(where))
+        while letters := await self._store.letters.whole(ids, CHUNK_BYTES):
+            ids = ids[ids.index(letters[-1].id) + 1 :]
             raw = [each for each in letters if isinstance(each.subject, RawSubject)]
             sent = [each for each in letters if isinstance(each.subject, DeliverySubject)]
             verdicts += await self._normalise(raw, dry_run=dry_run, force=force)
@@ -67,14 +68,6 @@ class Replaying:
                 )
             )
         return told
-
-    async def _frozen(self, where: LetterFilter) -> list[str]:
-        ids: list[str] = []
-        after: str | None = None
-        while letters := await self._store.letters.list(where, limit=CHUNK, after=after):
-            after = letters[-1].id
-            ids.extend(letter.id for letter in letters)
-        return ids[::-1]  # Oldest first: the order in which they would have gone.
 
     async def _normalise(
         self, letters: Sequence[DeadLetter], *, dry_run: bool, force: bool
@@ -178,8 +171,3 @@ class Replaying:
 def _route_of(letter: DeadLetter) -> str:
     assert isinstance(letter.subject, DeliverySubject)
     return letter.subject.delivery.route
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for begin in range(0, len(ids), CHUNK):
-        yield ids[begin : begin + CHUNK]

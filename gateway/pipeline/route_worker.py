@@ -20,6 +20,9 @@ from gateway.store.port import Store
 from gateway.types import Delivery
 
 READ_RECORDS = 2_000
+WAITING_BYTES = 32 << 20
+"""How much a route keeps in memory before it is sent; the log is the buffer for the rest."""
+
 IDLE_SECS = 1.0
 DRAIN_SECS = 8.0
 
@@ -130,7 +133,7 @@ class RouteWorker:
             window.returned(await self._store.routes.parked(self.name, self.part))
             window.watches(await self._store.routes.watched(self.name))
         room = 2 * self.gate.max_in_flight * self.settings.batch.max_records
-        while window.waiting < room:
+        while window.waiting < room and window.waiting_bytes < WAITING_BYTES:
             page = await self._store.log.read(
                 self.part,
                 window.read_to,

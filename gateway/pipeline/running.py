@@ -20,7 +20,7 @@ from gateway.errors import ConfigError
 from gateway.events import emit
 from gateway.http import HttpSession
 from gateway.ids import Ids
-from gateway.pipeline.assembly import Assembly, RoutePlan, StreamPlan, assemble, content
+from gateway.pipeline.assembly import Assembly, RoutePlan, StreamPlan, assemble
 from gateway.pipeline.control import GatewayControl, remember
 from gateway.pipeline.echoes import Echoes
 from gateway.pipeline.gate import Gate

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.database import Database
-from gateway.store.port import LetterFilter, LetterGroup
+from gateway.store.port import HEAD_BYTES, LetterFilter, LetterGroup
 from gateway.store.tables import LETTER, LetterRow, WatchRow
 from gateway.types import (
     Attempt,
@@ -51,6 +51,8 @@ def letter_key(letter: DeadLetter) -> str | None:
 
 def _values(letter: DeadLetter, log_end: int) -> dict[str, Any]:
     subject = letter.subject
+    raw = subject.body if isinstance(subject, RawSubject) else None
+    kept = subject if raw is None else msgspec.structs.replace(subject, body=b"")
     record = subject.delivery.record if isinstance(subject, DeliverySubject) else None
     stream = record.stream if record else subject.stream  # type: ignore[union-attr]
     return {
@@ -69,18 +71,22 @@ def _values(letter: DeadLetter, log_end: int) -> dict[str, Any]:
         "closed_at": letter.closed_at,
         "resolution": letter.resolution,
         "log_end": log_end,
-        "body": encode_body(LetterBody(letter.subject, letter.attempts)),
+        "body": encode_body(LetterBody(kept, letter.attempts)),
+        "raw": raw,
     }
 
 
 def _letter_of(row: Row[Any]) -> DeadLetter:
     body = decode_body(row.body)
+    subject = body.subject
+    if isinstance(subject, RawSubject):
+        subject = msgspec.structs.replace(subject, body=row.raw)
     return DeadLetter(
         id=row.id,
         code=row.code,
         detail=row.detail,
         fingerprint=row.fingerprint,
-        subject=body.subject,
+        subject=subject,
         opened_at=row.opened_at,
         attempts=body.attempts,
         state=LetterState(row.state),
@@ -196,12 +202,37 @@ class SqlLetters:
     async def list(
         self, where: LetterFilter, limit: int = 100, after: str | None = None
     ) -> Sequence[DeadLetter]:
-        query = select(LetterRow.__table__).where(*conditions(where))  # type: ignore[attr-defined]
+        head = func.substr(LETTER.raw, 1, HEAD_BYTES, type_=LETTER.raw.type).label("raw")
+        query: Select[Any] = select(*(each for each in LETTER if each.name != "raw"), head)
+        query = query.where(*conditions(where)).order_by(LETTER.id.desc()).limit(limit)
         if after is not None:
             query = query.where(LETTER.id < after)
-        query = query.order_by(LETTER.id.desc()).limit(limit)
         async with self._database.read() as connection:
             return [_letter_of(row) for row in await connection.execute(query)]
+
+    async def ids(self, where: LetterFilter) -> Sequence[str]:
+        query = select(LETTER.id).where(*conditions(where)).order_by(LETTER.id)
+        async with self._database.read() as connection:
+            return list(await connection.scalars(query))
+
+    async def whole(self, ids: Sequence[str], max_bytes: int) -> Sequence[DeadLetter]:
+        if not ids:
+            return ()
+        sizes = select(LETTER.id, func.coalesce(func.length(LETTER.raw), 0)).where(
+            LETTER.id.in_(ids[:CHUNK])
+        )
+        async with self._database.read() as connection:
+            size = {row[0]: row[1] for row in await connection.execute(sizes)}
+            wanted: list[str] = []
+            for id in ids[:CHUNK]:
+                max_bytes -= size.get(id, 0)
+                if wanted and max_bytes < 0:
+                    break
+                if id in size:
+                    wanted.append(id)
+            rows = await connection.execute(select(*LETTER).where(LETTER.id.in_(wanted)))
+            found = {row.id: _letter_of(row) for row in rows}
+        return [found[id] for id in wanted]
 
     async def count(self, where: LetterFilter) -> int:
         query = select(func.count()).select_from(LetterRow).where(*conditions(where))

@@ -22,6 +22,9 @@ from gateway.types import LoggedRecord, Record, StreamId
 SCAN_OFFSETS = 20_000
 """How much of the log one read looks through: bounds the time of a route that matches little."""
 
+READ_BYTES = 8 << 20
+"""How much of the log one read brings into memory, unless one record alone is larger."""
+
 _decode = msgspec.json.Decoder(Record).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -146,18 +149,29 @@ class SqlLog:
             upto = min(after + SCAN_OFFSETS, await log_end(connection))
             if upto <= after:
                 return LogPage((), after)
-            query = (
-                select(LOG.offset, LOG.body)
-                .where(LOG.offset > after, LOG.offset <= upto, LOG.part == part)
+            # Sizes first: they cost no reading of bodies, which may be megabytes each.
+            matching = [LOG.offset > after, LOG.part == part]
+            if contracts:
+                matching.append(LOG.contract.in_(contracts))
+            sizes = await connection.execute(
+                select(LOG.offset, func.length(LOG.body))
+                .where(LOG.offset <= upto, *matching)
                 .order_by(LOG.offset)
                 .limit(limit)
             )
-            if contracts:
-                query = query.where(LOG.contract.in_(contracts))
-            rows = (await connection.execute(query)).all()
-        if len(rows) == limit:
-            upto = rows[-1].offset
-        return LogPage([LoggedRecord(row.offset, _decode(row.body)) for row in rows], upto)
+            found = sizes.all()
+            if not found:
+                return LogPage((), upto)
+            fitting = _fitting([size for _, size in found])
+            last = found[fitting - 1].offset
+            if fitting < len(found) or len(found) == limit:
+                upto = last
+            rows = await connection.execute(
+                select(LOG.offset, LOG.body)
+                .where(LOG.offset <= last, *matching)
+                .order_by(LOG.offset)
+            )
+            return LogPage([LoggedRecord(row.offset, _decode(row.body)) for row in rows], upto)
 
     async def end(self) -> int:
         async with self._database.read() as connection:
@@ -191,6 +205,16 @@ class SqlLog:
                 )
                 found.update((row.key, row.hash) for row in rows)
         return found
+
+
+def _fitting(sizes: Sequence[int]) -> int:
+    """How many of the first fit into READ_BYTES; one at least."""
+    total = 0
+    for count, size in enumerate(sizes):
+        total += size
+        if total > READ_BYTES:
+            return max(count, 1)
+    return len(sizes)
 
 
 _TALLY = ("read", "appended", "letters", "filtered", "already_seen", "unchanged")

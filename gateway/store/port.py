@@ -49,6 +49,9 @@ class StreamLease(msgspec.Struct, frozen=True):
     """What `gateway.drift` remembers of the stream's shape."""
 
 
+HEAD_BYTES = 64 << 10
+"""How much of a raw row a list of letters holds."""
+
 StreamState: TypeAlias = Literal["new", "reading", "caught_up", "held", "waiting"]
 
 
@@ -275,7 +278,17 @@ class Letters(Protocol):
     async def list(
         self, where: LetterFilter, limit: int = 100, after: str | None = None
     ) -> Sequence[DeadLetter]:
-        """Newest first; `after` is the id of the last one seen."""
+        """Newest first; `after` is the id of the last one seen. Of a large raw row there is only
+        the head (HEAD_BYTES): `whole` has all of it."""
+        ...
+
+    async def ids(self, where: LetterFilter) -> Sequence[str]:
+        """All ids, oldest first: the order in which they would have gone."""
+        ...
+
+    async def whole(self, ids: Sequence[str], max_bytes: int) -> Sequence[DeadLetter]:
+        """The letters of the first of these ids that there are, with whole bodies: at least one,
+        and no more than fit into `max_bytes`. The caller asks again for the rest."""
         ...
 
     async def count(self, where: LetterFilter) -> int: ...

@@ -130,7 +130,7 @@ class ParkedRow(SQLModel, table=True):
 
 class LetterRow(SQLModel, table=True):
     """A dead letter. `log_end` is where the log ended when it was opened: what came after may
-    have overtaken it."""
+    have overtaken it. `raw` is a raw row's body, which may be large: lists read its head only."""
 
     __tablename__ = "letter"
     __table_args__ = (
@@ -155,6 +155,7 @@ class LetterRow(SQLModel, table=True):
     resolution: str | None = Field(default=None, sa_type=Text)
     log_end: int = Field(sa_type=BigInteger)
     body: bytes = Field(sa_type=LargeBinary)
+    raw: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
 class WatchRow(SQLModel, table=True):

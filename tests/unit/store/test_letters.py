@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from gateway.store.port import (
+    HEAD_BYTES,
     ClosedLetter,
     LetterFilter,
     Mend,
@@ -200,3 +201,21 @@ async def test_discarding_frees_what_waited_for_the_letter(store: SqlStore) -> N
     assert [each.blocked for each in await store.routes.parked("score", 0)] == [False]
     (letter,) = await store.letters.list(LetterFilter(state=LetterState.DISCARDED))
     assert (letter.resolution, letter.closed_at) == ("test data", NOON)
+
+
+async def test_a_list_holds_the_head_of_a_large_row_and_whole_all_of_it(store: SqlStore) -> None:
+    body = b"x" * (HEAD_BYTES + 1)
+    large = raw_letter("L1")
+    large = msgspec.structs.replace(
+        large, subject=msgspec.structs.replace(large.subject, body=body)
+    )
+    await ingest(store, letters=[large, raw_letter("L2")])
+    listed = {each.id: each for each in await store.letters.list(LetterFilter())}
+    assert listed["L1"].subject.body == body[:HEAD_BYTES]  # type: ignore[union-attr]
+    assert list(await store.letters.whole(["L1", "gone", "L2"], len(body))) == [large]
+    assert list(await store.letters.whole(["L1", "gone", "L2"], 1 << 20)) == [
+        large,
+        raw_letter("L2"),
+    ]
+    assert list(await store.letters.whole(["gone"], 1)) == []
+    assert await store.letters.ids(LetterFilter()) == ["L1", "L2"]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from gateway.errors import Fenced
-from gateway.store.log import SCAN_OFFSETS
+from gateway.store.log import READ_BYTES, SCAN_OFFSETS
 from gateway.store.port import LetterFilter, PageResult, StreamLease, Tally
 from gateway.store.sql import SqlStore
 from gateway.types import DeadLetter, Record
@@ -112,3 +112,19 @@ async def test_an_append_wakes_who_waits(store: SqlStore) -> None:
     await store.log.ingested(page(lease, record("a")))
     assert await store.wake.wait(seen, 0)
     assert not await store.wake.wait(store.wake.count, 0.001)
+
+
+async def test_a_read_is_bounded_by_bytes_but_gives_one_at_least(store: SqlStore) -> None:
+    lease = await store.log.claim(CRM)
+    half = '"' + "x" * (READ_BYTES // 2 + 1) + '"'
+    sizes = [half, half, '"small"', '"' + "x" * (READ_BYTES + 1) + '"']
+    await store.log.ingested(
+        page(lease, *[record("a", 0, row, data=data) for row, data in enumerate(sizes)])
+    )
+    read: list[list[int]] = []
+    upto = 0
+    while upto < 4:
+        found = await store.log.read(0, upto, 10)
+        read.append([each.offset for each in found.records])
+        upto = found.upto
+    assert read == [[1], [2, 3], [4]]
