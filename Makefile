@@ -44,7 +44,7 @@ check: setup ## format, lint, types, import rules, published schemas
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(SOURCES) tests benchmarks
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/headrace contracts check --shipped --schemas schemas/contracts
 
 bench: setup ## what is claimed, measured here, peers beside it (NAME=… for one)
@@ -62,6 +62,6 @@ lock: setup ## resolve the dependencies anew (UPGRADE=1: to their newest version
 	$(LOCK) $(if $(UPGRADE),--upgrade) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean: ## remove what tools left behind (ALL=1: the environment and the demo's servers too)
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 	$(if $(ALL),rm -rf $(VENV) .demo .cache .headrace)
