@@ -141,8 +141,9 @@ def route(status: Mapping[str, Any], name: str) -> dict[str, int]:
 
 
 def stream(status: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """One stream of the status, by `source/stream`."""
+    """One stream of the status, by `source/stream`. One that was never read has all zeros."""
     for each in status["streams"]:
         if f"{each['stream']['source']}/{each['stream']['stream']}" == name:
             return dict(each)
-    raise ServerError(f"the gateway's status has no stream {name}")
+    counts = ("read", "appended", "letters", "filtered", "already_seen", "unchanged")
+    return {"state": "new", "page": 0, "tally": dict.fromkeys(counts, 0)}

@@ -22,8 +22,8 @@ async def tell(tale: Tale) -> None:
     rows = {name: len(await tale.versions(name)) for name in STREAMS}
     total = sum(rows.values())
     checked = await tale.gateway.command("check")
-    faults = [each for each in checked["checked"] if not each["ok"]]
-    tale.check(not faults, f"headrace check: {len(checked['checked'])} things looked at, all well",
+    faults = [each for each in checked["checks"] if not each["ok"]]
+    tale.check(not faults, f"headrace check: {len(checked['checks'])} things looked at, all well",
                f"headrace check found {faults}")  # fmt: skip
     await tale.gateway.start()
 
