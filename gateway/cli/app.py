@@ -96,8 +96,12 @@ def _ended(error: BaseException, as_json: bool) -> int:
     if isinstance(error, Abort):
         return tell(KeyboardInterrupt(), as_json=as_json)
     if isinstance(error, ClickException):
-        if not as_json:
-            error.show()
-            return int(error.exit_code)
-        return tell(CommandError(Code.USAGE, "usage", error.format_message()), as_json=True)
+        said = error.format_message()
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context is not None else "headrace"
+        if not said:
+            return int(error.exit_code)  # A group without a command: its help has been shown.
+        said = said if said.endswith((".", "?", ")")) else f"{said}."
+        mend = f"`{where} --help` shows what it takes."
+        return tell(CommandError(Code.USAGE, "usage", said, mend), as_json=as_json)
     return tell(error, as_json=as_json)

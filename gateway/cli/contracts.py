@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.exits import Exit
+from gateway.cli.exits import CommandError, Exit
 from gateway.cli.options import HERE, Json, ProjectDir
 from gateway.cli.output import CROSS, TICK, print_json, say, short, table
 
@@ -44,7 +44,7 @@ def show(ref: Ref, *, project: ProjectDir = HERE, as_json: Json = False) -> None
     from gateway.registry import schema
 
     _, registry = _registry(project)
-    found = schema(registry.get(ref))
+    found = schema(_get(registry, ref))
     if as_json:
         print_json(found)
         return
@@ -65,7 +65,7 @@ def diff(before: Ref, after: Ref, *, project: ProjectDir = HERE, as_json: Json =
     from gateway.registry import schema
 
     _, registry = _registry(project)
-    old, new = schema(registry.get(before)), schema(registry.get(after))
+    old, new = schema(_get(registry, before)), schema(_get(registry, after))
     changes = list(_changes(old, new))
     if as_json:
         print_json({"before": before, "after": after, "changes": changes})
@@ -146,6 +146,15 @@ def _registry(project: Path) -> tuple[Path, Registry]:
     if isinstance(named, list) and all(isinstance(each, str) for each in named):
         folders = named
     return file.parent, Registry.load(file.parent.resolve(), folders)
+
+
+def _get(registry: Registry, ref: str) -> Any:
+    from gateway.errors import ConfigError
+
+    try:
+        return registry.get(ref)
+    except ConfigError as error:
+        raise CommandError(Exit.USAGE, "contract_unknown", error.message, error.mend) from None
 
 
 def _own(registry: Registry, shipped: bool) -> list[Any]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TICK, CROSS, DASH = "✓", "✗", "–"
+PIPE_WIDTH = 200
 
 
 def print_json(document: Any) -> None:
@@ -21,9 +22,13 @@ def print_json(document: Any) -> None:
 
 
 def console(*, stderr: bool = False) -> Console:
+    import os
+
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=not sys.stdout.isatty())
+    # A file or a pipe has no edge that text could run over.
+    wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(stderr=stderr, highlight=False, width=PIPE_WIDTH if wide else None)
 
 
 def say(*lines: str) -> None:

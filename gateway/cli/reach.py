@@ -17,7 +17,7 @@ import msgspec
 from gateway.cli.exits import CommandError, Exit
 from gateway.cli.holder import busy, held, holder
 from gateway.cli.options import Target
-from gateway.errors import Outage
+from gateway.errors import Ambiguous, Outage
 
 IN_PROCESS_URL = "http://127.0.0.1"
 CALL_SECS = 600.0
@@ -62,10 +62,10 @@ class Gateway:
             answer = await self._client.request(method, path, **given)
         except httpx2.InvalidURL as error:
             raise CommandError(Exit.USAGE, "usage", f"{self.where}: {error}.") from None
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, Outage, Ambiguous) as error:
             said = str(error) or type(error).__name__
             raise Outage(
-                f"The gateway at {self.where} does not answer: {said}.",
+                f"The gateway at {self.where} does not answer: {said.rstrip('.')}.",
                 mend="See that it runs, and that the address is right.",
             ) from None
         if answer.is_success:
