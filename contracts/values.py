@@ -42,6 +42,8 @@ def _identifier(value: Any) -> Any:
 
 def _no_number_as_time(value: Any) -> Any:
     # pydantic would take 20260131 for a count of seconds since 1970.
+    if type(value) is datetime:
+        return value
     if isinstance(value, int | float | Decimal) or (
         isinstance(value, str) and _DIGITS.fullmatch(value)
     ):
@@ -50,6 +52,8 @@ def _no_number_as_time(value: Any) -> Any:
 
 
 def _utc(value: datetime) -> datetime:
+    if value.tzinfo is UTC:
+        return value
     try:
         return value.astimezone(UTC)
     except OverflowError:

@@ -38,7 +38,7 @@ def utc_datetime(timezone: str = "UTC", format: str | None = None) -> Convert:
         try:
             if value.tzinfo is None:
                 value = value.replace(tzinfo=zone)
-            return value.astimezone(UTC)
+            return value if value.tzinfo is UTC else value.astimezone(UTC)
         except (OverflowError, ValueError):
             raise ConversionError("an instant between the years 1 and 9999") from None
 

@@ -119,7 +119,7 @@ class Program:
         value = _extracted(self._version, row)
         if value is None:
             return None
-        text = scalar_text(value)
+        text = value if type(value) is str else scalar_text(value)
         if text is None or not _storable(text):
             raise _unfit(self._version, value, "text, a number, a date or a UUID")
         return text
@@ -139,8 +139,8 @@ class Program:
     def deleted(self, row: Row[str, Any]) -> bool:
         """Whether the row says that its entity is gone. Raises Rejected."""
         value = _extracted(self._deleted, row)
-        if value is None or value is False:
-            return False
+        if value is None or isinstance(value, bool):
+            return value is True
         try:
             return bool(self._truth(value))
         except ConversionError as error:
