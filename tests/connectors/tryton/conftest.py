@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def tryton_cache() -> Iterator[Path]:
+def tryton_cache() -> Path:
     """The folder with the installed environment and a snapshot of a seeded database."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
@@ -48,7 +48,7 @@ def tryton_cache() -> Iterator[Path]:
             asyncio.run(server.prepare(SIZES, CACHE / "seeded-small"))
         except ServerError as error:
             require("tryton", str(error))
-    yield CACHE
+    return CACHE
 
 
 def _started(cache: Path, folder: Path) -> TrytonServer:
@@ -61,6 +61,33 @@ def _started(cache: Path, folder: Path) -> TrytonServer:
 @pytest.fixture(scope="module")
 def server(tryton_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonServer]:
     server = _started(tryton_cache, tmp_path_factory.mktemp("tryton"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def older_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonServer]:
+    """Tryton 7.0 with parties only, and nobody in them."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    server = TrytonServer(
+        tmp_path_factory.mktemp("tryton-7.0"),
+        free_port(),
+        venv=CACHE / "venv-7.0",
+        requirements=Path(__file__).with_name("requirements-7.0.txt"),
+        modules=("ir", "res", "party"),
+    )
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            asyncio.run(server.install())
+            if (CACHE / "empty-7.0").exists():
+                server.restore(CACHE / "empty-7.0")
+            else:
+                asyncio.run(server.create())
+                server.snapshot(CACHE / "empty-7.0")
+        except ServerError as error:
+            require("tryton", str(error))
+    asyncio.run(server.start())
     yield server
     server.kill()
 

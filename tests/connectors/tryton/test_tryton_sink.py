@@ -186,7 +186,7 @@ async def test_a_user_sees_one_unread_note_of_each_model_at_the_party(server, op
     key = {"resource": str(party["id"])}
     for text in ("0.20, stays", "0.81, leaves", "0.81, leaves"):
         await one(tryton, "churn-note", key, {"message": text})
-    await one(tryton, "100%_note", key, {"message": Decimal("1")})
+    await one(tryton, "100%_note", key, {"message": Decimal(1)})
     assert await shown() == {
         "Churn risk? Called them.": (False, "admin"),
         "Churn risk: 0.81, leaves": (True, "Headrace gateway"),
