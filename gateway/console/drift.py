@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.api.asked import Gateway
 from gateway.api.drifts import open_drift
-from gateway.console.diff import diff, patched
+from gateway.console.diff import DiffLine, diff
 from gateway.console.page import render
 from gateway.console.payload import show
 from gateway.console.visitor import Actor, Visitor
+from gateway.drift import patched
 from gateway.errors import HeadraceError
 from gateway.store.port import Drift
 
@@ -36,15 +39,20 @@ async def accept(id: str, actor: Actor, gateway: Gateway) -> Response:
 
 
 class _Shown:
-    """A drift with its proposal as a diff of the mapping, and samples laid out."""
+    """A drift with its proposal as a diff of the mapping, and samples laid out.
+
+    `fault` says why the proposal cannot be set into the mapping as it is now.
+    """
 
     def __init__(self, gateway: Gateway, drift: Drift) -> None:
         self.drift = drift
+        self.lines: Sequence[DiffLine] = ()
+        self.fault: str | None = None
         try:
             text = gateway.mapping_text(drift.stream)
-        except (HeadraceError, OSError):
-            text = ""
-        self.lines = diff(text, patched(text, drift.proposal)) if drift.proposal else ()
+            self.lines = diff(text, patched(text, drift.proposal))
+        except (HeadraceError, OSError) as error:
+            self.fault = str(error)
         self.samples = [
             show(msgspec.json.encode(sample, enc_hook=str))
             for sample in drift.samples[:SAMPLES_SHOWN]

@@ -5,7 +5,7 @@ async def test_open_drifts_and_one_with_its_mapping(client):
     said = (await client.get("/v1/drifts")).json()["drifts"]
     assert [one["id"] for one in said] == ["d1"]
     one = (await client.get("/v1/drifts/d1")).json()
-    assert one["drift"]["changes"][0]["to"] == "amount_eur"
+    assert one["drift"]["changes"][0]["new"] == "amount_eur"
     assert "contract: ticket.v1" in one["mapping"]
 
 

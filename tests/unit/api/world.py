@@ -209,9 +209,12 @@ class World:
                 [
                     {
                         "kind": "renamed",
-                        "field": "amount",
-                        "to": "amount_eur",
-                        "seen": "in 50 of 50 rows",
+                        "column": "amount",
+                        "new": "amount_eur",
+                        "before": None,
+                        "after": None,
+                        "detail": "the column `amount` is gone and `amount_eur` is new",
+                        "evidence": ["`amount_eur` has values of the same kind in 50 of 50 rows"],
                     }
                 ],
                 {"fields.subject": "headline"},

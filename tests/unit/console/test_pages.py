@@ -128,6 +128,12 @@ async def test_drift_shows_the_change_the_diff_and_is_accepted(client, world):
     assert "Every stream keeps its promise." in (await client.get("/drift")).text
 
 
+async def test_a_proposal_that_does_not_fit_any_more_says_so(client, world):
+    world.mapping = "not a mapping"
+    page = (await client.get("/drift")).text
+    assert "does not fit the mapping any more" in page
+
+
 async def test_backfill_from_the_streams_page(client, world):
     page = (await client.get("/streams")).text
     (action,) = re.findall(r'action="(/streams/support/public.tickets[^"]*)"', page)
