@@ -22,6 +22,7 @@ from connectors.open_inference.config import Input, OpenInferenceConfig
 from connectors.open_inference.feature import Unfit, feature
 from connectors.open_inference.protocol import outcomes
 from connectors.open_inference.signature import compared
+from gateway.demo.servers.kserve import KServe, model_server
 from gateway.demo.servers.mlserver import MLServer, ServedModel
 from gateway.demo.servers.process import free_port
 from gateway.errors import Ambiguous, AuthError, HeadraceError, Outage, Refusal
@@ -439,9 +440,9 @@ def mlserver(tmp_path_factory):
     lacking = MLServer.unsupported()
     if lacking is not None:
         require("mlserver", lacking)
-    cache = Path(os.environ.get("HEADRACE_DEMO_HOME", ".demo")).resolve() / "cache" / "mlserver"
+    home = Path(os.environ.get("HEADRACE_DEMO_HOME", ".demo")).resolve()
     folder = tmp_path_factory.mktemp("mlserver")
-    server = MLServer(folder, free_port(), venv=cache)
+    server = MLServer(folder, free_port(), venv=home / "mlserver" / "venv")
     python = asyncio.run(server.install())
     subprocess.run([python, "-c", TRAIN, folder / "model.joblib"], check=True, timeout=120)
     (folder / "echo.py").write_text(RUNTIME)
@@ -460,6 +461,39 @@ def mlserver(tmp_path_factory):
     asyncio.run(server.start())
     yield server
     server.kill()
+
+
+KSERVE_TRAIN = TRAIN.replace("joblib.dump(", "joblib.dump({'model': ").replace(
+    "), sys.argv[1])", "), 'features': ['age', 'spent']}, sys.argv[1])"
+)
+
+
+@pytest.mark.skipif(
+    MLServer.unsupported() is None, reason="MLServer runs on this machine, so KServe is not used"
+)
+async def test_kserve_stands_in_where_mlserver_does_not_run(tmp_path):
+    home = Path(os.environ.get("HEADRACE_DEMO_HOME", ".demo")).resolve()
+    server = model_server(tmp_path / "server", free_port(), home=home)
+    assert isinstance(server, KServe)
+    python = await server.install()
+    subprocess.run(  # noqa: ASYNC221 - nothing else runs here
+        [python, "-c", KSERVE_TRAIN, tmp_path / "model.joblib"], check=True, timeout=120
+    )
+    note = tmp_path / "note.jsonl"
+    server.add(ServedModel("m", tmp_path / "model.joblib", version="1", extra={"recording": note}))
+    await server.start()
+    try:
+        async with opened(
+            tmp_path, url=server.model_url("m"), outputs={"score": {"from": "churn"}}
+        ) as endpoint:
+            low, _, _, high = await endpoint.send(ROWS)
+            assert low.answer["score"] < 0.5 < high.answer["score"]
+            assert low.answer["model"] == {"name": "m", "version": "1"}
+            assert all(each.ok for each in await endpoint.check())
+    finally:
+        await server.stop()
+    [line] = note.read_text().splitlines()
+    assert [each["key"] for each in json.loads(line)["records"]] == ["0", "3"]
 
 
 @pytest.mark.mlserver
