@@ -14,7 +14,7 @@ from gateway.config.model import Limits
 from gateway.errors import HeadraceError
 from gateway.events import emit
 from gateway.pipeline.assembly import StreamPlan
-from gateway.store.port import Drift, LetterFilter, Store
+from gateway.store.port import Drift, LetterFilter, Store, StreamLease
 from gateway.types import DeadLetter, Page, StreamId
 
 SAMPLES = 3
@@ -39,12 +39,14 @@ class Holds:
         self._accepted: set[str] = set()
         self._loaded = False
 
-    async def drifted(self, plan: StreamPlan, page: Page, observed: drift.Observed) -> Hold | None:
+    async def drifted(
+        self, plan: StreamPlan, lease: StreamLease, page: Page, observed: drift.Observed
+    ) -> Hold | None:
         """Put the drift down, once however often it is seen. Returns the hold to raise, None
         where a person has accepted this very drift."""
         await self._load()
         stream = plan.stream
-        id = _identity(stream, observed)
+        id = _identity(lease, observed)
         if id in self._accepted:
             return None
         if self._open.get(stream) != id:
@@ -113,7 +115,8 @@ class Holds:
                 )
 
 
-def _identity(stream: StreamId, observed: drift.Observed) -> str:
-    """The same for the same changes, however often and by whomever they are seen."""
-    marks = msgspec.json.encode([str(stream), drift.marks(observed.changes)])
+def _identity(lease: StreamLease, observed: drift.Observed) -> str:
+    """The same for the same changes at the same page, however often they are seen. A change that
+    comes again later is another drift: an old consent does not cover it."""
+    marks = msgspec.json.encode([str(lease.stream), lease.page, drift.marks(observed.changes)])
     return "D" + hashlib.sha256(marks).hexdigest()[:12].upper()

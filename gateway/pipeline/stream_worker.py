@@ -146,7 +146,7 @@ class StreamWorker:
             observed.changes
             and drift.verdict(observed.changes, self._plan.settings.drift) == "hold"
         ):
-            hold = await self._holds.drifted(self._plan, page, observed)
+            hold = await self._holds.drifted(self._plan, self._lease, page, observed)
             if hold is not None:
                 raise hold
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 import pytest
 
@@ -224,6 +226,36 @@ async def test_a_renamed_column_holds_is_proposed_and_accepted(bench: Bench) -> 
         assert (accepted.state, accepted.closed_by) == ("accepted", "test")
         await until(lambda: bench.model.keys() == ["a", "b", "c"])
         assert "name: full_name" in (bench.folder / "account.yaml").read_text()
+
+
+async def test_a_drift_that_was_accepted_is_asked_about_again_when_it_comes_again(
+    bench: Bench,
+) -> None:
+    text = {"id": "text", "name": "text", "age": "text", "version": "text"}
+    number = {**text, "age": "int4"}
+    bench.crm.fields["account"] = number
+    bench.add("a")
+    async with bench.gateway() as gateway:
+        await settle(gateway)
+        control = gateway.control
+
+        async def open_drifts() -> int:
+            return len(await control.store.drifts.list())
+
+        for key, shape in (("b", text), ("c", number), ("d", text)):
+            bench.crm.fields["account"] = shape
+            bench.add(key)
+            await until(lambda: _once(open_drifts))
+            (drift,) = await control.store.drifts.list()
+            assert not drift.proposal
+            await control.accept(drift.id, by="test", patch=None)
+            await until(lambda key=key: key in bench.model.keys())  # type: ignore[misc]
+        closed = await control.store.drifts.list(include_closed=True)
+    assert [each.state for each in closed] == ["accepted"] * 3
+
+
+async def _once(count: Callable[[], Awaitable[int]]) -> bool:
+    return await count() == 1
 
 
 async def test_a_drift_that_goes_away_is_closed(bench: Bench) -> None:
