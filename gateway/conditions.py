@@ -27,7 +27,32 @@ VARIABLES: Mapping[str, str] = {
     "hops": "how many model answers are in the record's lineage",
 }
 FUNCTIONS = frozenset(
-    ["contains", "size", "startsWith", "endsWith", "matches", "string", "bytes", "double", "int", "uint", "type", "dyn", "duration", "timestamp", "getFullYear", "getMonth", "getDayOfYear", "getDayOfMonth", "getDate", "getDayOfWeek", "getHours", "getMinutes", "getSeconds", "getMilliseconds"]
+    [
+        "contains",
+        "size",
+        "startsWith",
+        "endsWith",
+        "matches",
+        "string",
+        "bytes",
+        "double",
+        "int",
+        "uint",
+        "type",
+        "dyn",
+        "duration",
+        "timestamp",
+        "getFullYear",
+        "getMonth",
+        "getDayOfYear",
+        "getDayOfMonth",
+        "getDate",
+        "getDayOfWeek",
+        "getHours",
+        "getMinutes",
+        "getSeconds",
+        "getMilliseconds",
+    ]
 )
 """The functions of the CEL definition that the library has; operators and macros come beside."""
 _TYPES = frozenset(["int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type"])
@@ -64,7 +89,7 @@ class Condition:
                 f"`{self.text}` asks for {error.args[0]!r}, which this record does not have.",
                 mend="Guard an optional field: `has(data.x) && data.x == …`.",
             ) from None
-        except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        except Exception as error:  # noqa: BLE001 - foreign code, and any record
             raise ConditionError(
                 f"`{self.text}` cannot be answered for this record: {_first_sentence(error)}",
                 mend="Compare like with like: `double(data.amount) > 1.0`.",

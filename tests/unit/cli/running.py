@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from tests.unit.cli.projects import command, environment
 
@@ -21,7 +21,7 @@ class Gateway:
         self._arguments = arguments
         self._env = env
 
-    def __enter__(self) -> "Gateway":
+    def __enter__(self) -> Self:
         self.process = subprocess.Popen(
             command("run", *self._arguments),
             cwd=self.project,

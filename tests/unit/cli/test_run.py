@@ -93,9 +93,8 @@ def test_a_store_is_held_by_one_at_a_time(tmp_path: Path):
         write_note(tmp_path, Note(1234, "http://127.0.0.1:1", "the token"))
         assert holder(tmp_path) == Note(1234, "http://127.0.0.1:1", "the token")
         assert "the token" not in repr(holder(tmp_path))
-        with pytest.raises(CommandError, match="held by process 1234") as caught:
-            with held(tmp_path):
-                pass
+        with pytest.raises(CommandError, match="held by process 1234") as caught, held(tmp_path):
+            pass
         assert caught.value.exit_code is Exit.CONFLICT
     assert holder(tmp_path) is None
     with held(tmp_path):

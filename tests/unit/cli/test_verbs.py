@@ -34,7 +34,8 @@ def test_check_finds_a_damaged_store(worked: Path):
     (worked / ".headrace/headrace.db").write_bytes(b"not a database at all" * 1000)
     ran = headrace("check", "--offline", "--json", cwd=worked)
     assert ran.code == 1
-    assert "cannot be read" in [each for each in ran.json["checks"] if not each["ok"]][0]["detail"]
+    [bad] = [each for each in ran.json["checks"] if not each["ok"]]
+    assert "cannot be read" in bad["detail"]
 
 
 def test_preview_shows_records_and_letters_and_writes_nothing(project: Path):
