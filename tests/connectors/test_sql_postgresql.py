@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from connectors.sql import SqlConnector
 from gateway.demo.servers.postgresql import PostgresServer
 from gateway.demo.servers.process import free_port
 from gateway.errors import AuthError, ConfigError, DriftError, Outage
-from gateway.types import Operation
+from gateway.types import Cursor, Operation
 from tests.connectors.postgresql_server import (
     Shop,
     debian_binaries,
@@ -528,3 +529,81 @@ async def test_another_cluster_is_read_again_not_skipped(shop: Shop, tmp_path: P
         elsewhere = {**pages[-1].cursor, "horizon": 2**40}
         await insert(shop, "b")
         assert "b" in titles(await read(source, "tickets", elsewhere))
+
+
+@pytest.mark.parametrize("by", ["updated_at", "id", None])
+@pytest.mark.parametrize("seed", range(6))
+async def test_any_interleaving_of_transactions_is_read_exactly(  # noqa: C901
+    shop: Shop, tmp_path: Path, seed: int, by: str | None
+) -> None:
+    """Four writers with open transactions, savepoints and rollbacks; a reader that is dropped at
+    any page. No version is read twice, and the last one of every row is read."""
+    chance = random.Random(seed)
+    await shop.run(TICKETS)
+    await shop.run("INSERT INTO tickets (title) SELECT 'first' FROM generate_series(1, 7)")
+    writers = [await shop.connect() for _ in range(4)]
+    open_: set[int] = set()
+    got: list[tuple[int, str]] = []
+    cursor: Cursor | None = None
+    number = 0
+    settings = {"tickets": {"cursor": by, "page_rows": 3, "overlap_secs": 0.5}}
+
+    async def write(writer: int) -> None:
+        nonlocal number
+        number += 1
+        if by == "id" or chance.random() < 0.5:
+            await writers[writer].execute("INSERT INTO tickets (title) VALUES ($1)", f"n{number}")
+            return
+        # Each writer updates rows of its own, or they would wait for one another.
+        await writers[writer].execute(
+            "UPDATE tickets SET title = $1, updated_at = now() WHERE id % 4 = $2 AND id ="
+            " (SELECT id FROM tickets WHERE id % 4 = $2 ORDER BY md5(id::text || $1) LIMIT 1)",
+            f"n{number}", writer,
+        )  # fmt: skip
+
+    async with opened(SqlConnector, {"url": shop.url}, settings, tmp_path) as source:
+
+        async def pull() -> None:
+            nonlocal cursor
+            async for page in source.pull("tickets", cursor):
+                if chance.random() < 0.2:
+                    return
+                got.extend((row.body["id"], row.body["title"]) for row in page.rows)
+                cursor = page.cursor
+                if chance.random() < 0.3:
+                    await write(chance.choice([w for w in range(4) if w not in open_] or [0]))
+
+        for _ in range(60):
+            writer = chance.randrange(4)
+            match chance.choice(["begin", "write", "write", "savepoint", "end", "pull"]):
+                case "begin" if writer not in open_:
+                    await writers[writer].execute("BEGIN")
+                    open_.add(writer)
+                case "write":
+                    await write(writer)
+                case "savepoint" if writer in open_:
+                    await writers[writer].execute("SAVEPOINT s")
+                    await write(writer)
+                    if chance.random() < 0.3:
+                        await writers[writer].execute("ROLLBACK TO s")
+                case "end" if writer in open_:
+                    await writers[writer].execute(chance.choice(["COMMIT", "COMMIT", "ROLLBACK"]))
+                    open_.discard(writer)
+                case "pull":
+                    await pull()
+        for writer in open_:
+            await writers[writer].execute("COMMIT")
+        for _ in range(40):
+            before = len(got)
+            await pull()
+            if len(got) == before and chance.random() < 0.5:
+                break
+        async for page in source.pull("tickets", cursor):
+            got.extend((row.body["id"], row.body["title"]) for row in page.rows)
+            cursor = page.cursor
+        assert await read(source, "tickets", cursor) == []
+    for connection in writers:
+        await connection.close()
+    rows = {(row["id"], row["title"]) for row in await shop.connection.fetch("TABLE tickets")}
+    assert rows <= set(got)
+    assert len(got) == len(set(got))
