@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ MAX_SEEN_BYTES = 256 << 10
 """How much a cursor may remember. Beyond it the oldest is forgotten and the overlap is shorter."""
 
 
+_IDS = re.compile(r"(\d+(-\d+)?(,\d+(-\d+)?)*)?")
 INSTANT_CHARS = len("2026-01-31T12:00:00.000000Z")
 
 
@@ -84,6 +86,10 @@ class Bookmark:
             return cls()
         try:
             parsed = msgspec.convert(dict(cursor), _Cursor)
+            if not _IDS.fullmatch(parsed.known or ""):
+                raise ValueError("`known` holds ids as ranges, `1-25,30`")
+            if any(at is not None and at.year < 1970 for at in (parsed.high, parsed.until)):
+                raise ValueError("its instants are before 1970")
             return cls(
                 high=parsed.high,
                 until=parsed.until,

@@ -124,13 +124,23 @@ class Writer:
             row.found = [each for each in sent if target.is_of(row, each)]
 
     async def _apply(self, target: Target, changes: Sequence[Change]) -> dict[int, Outcome]:
-        outcomes: dict[int, Outcome] = {}
-        for verb, run in (
-            ("create", self._create), ("write", self._write),
-            ("replace", self._replace), ("delete", self._delete),
-        ):  # fmt: skip
-            chosen = [change for change in changes if change.verb == verb]
-            outcomes |= await self._together(target, chosen, run)
+        verbs: defaultdict[str, list[Change]] = defaultdict(list)
+        for change in changes:
+            verbs[change.verb].append(change)
+        return {
+            **await self._together(target, verbs["create"], self._create),
+            **await self._together(target, verbs["write"], self._write),
+            **await self._replaced(target, verbs["replace"]),
+            **await self._together(target, verbs["delete"], self._delete),
+        }
+
+    async def _replaced(self, target: Target, changes: Sequence[Change]) -> dict[int, Outcome]:
+        # The new row first: if we die between the two, there are two, and the next push removes one.
+        outcomes = await self._together(target, changes, self._create)
+        made = [change for change in changes if isinstance(outcomes[change.row.place], Delivered)]
+        for place, removed in (await self._together(target, made, self._delete)).items():
+            if not isinstance(removed, Delivered):
+                outcomes[place] = removed
         return outcomes
 
     async def _together(
@@ -170,15 +180,6 @@ class Writer:
             f"model.{target.model}.write", *pairs, context=target.stamps(changes)
         )
         return [f"written {target.model},{change.ids[0]}" for change in changes]
-
-    async def _replace(self, target: Target, changes: Sequence[Change]) -> list[str]:
-        # The new row first: if we die between the two, there are two, and the next push removes one.
-        receipts = [
-            receipt.replace("created", "replaced")
-            for receipt in await self._create(target, changes)
-        ]
-        await self._delete(target, changes)
-        return receipts
 
     async def _delete(self, target: Target, changes: Sequence[Change]) -> list[str]:
         ids = [id for change in changes for id in change.ids]

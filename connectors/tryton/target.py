@@ -91,6 +91,8 @@ class Target:
         ids = [int(each["id"]) for each in row.found]
         if row.delete:
             return Change(row, "delete", {}, ids) if ids else UNCHANGED
+        if not ids and "id" in row.key:
+            return Refused("row_missing", f"{self.model} has no row {row.key['id']} (any more).")
         if not ids:
             return Change(row, "create", self._commands(row.values, {}), [])
         if self._replaces:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.errors import Ambiguous, Outage
+from gateway.errors import Ambiguous, Outage, Refusal
 from gateway.types import Delivered, Later, Operation, Refused, Write
 
 NOTES = {
@@ -221,3 +221,41 @@ async def test_a_field_that_the_user_may_not_write_is_refused(server, opened):
     outcome = await one(tryton, "currency.currency", {"code": "EUR"}, {"name": "Mine"})
     assert isinstance(outcome, Refused)
     assert "not allowed" in outcome.detail
+
+
+async def test_a_row_that_is_named_by_its_id_is_never_made(server, opened, erp):
+    tryton = await opened(server)
+    outcome = await one(tryton, "party.party", {"id": 99_999}, {"name": "Nobody"})
+    assert isinstance(outcome, Refused)
+    assert outcome.code == "row_missing"
+    assert await erp.read("party.party", ["id"], [["name", "=", "Nobody"]]) == []
+
+
+async def test_a_note_that_may_not_be_removed_is_not_multiplied(server, opened, erp):
+    parties = await erp.read("party.party", ["id"], [["code", "in", ["C0010", "C0011"]]])
+    tryton = await opened(server, writes=NOTES)
+
+    async def push(text):
+        return await tryton.push(
+            "churn-note", [write({"resource": row["id"]}, {"message": text}) for row in parties]
+        )
+
+    await push("0.1")
+    call = tryton._client.call
+
+    async def forbidden(method, *params, context=None):
+        # What Tryton says to a user whose rights stop at making notes.
+        if method.endswith(".delete"):
+            raise Refusal("You are not allowed to delete.", code="user_error")
+        return await call(method, *params, context=context)
+
+    tryton._client.call = forbidden
+    assert [type(each) for each in await push("0.2")] == [Refused, Refused]
+    assert [type(each) for each in await push("0.2")] == [Refused, Refused]
+    tryton._client.call = call
+    resources = [f"party.party,{row['id']}" for row in parties]
+    shown = await erp.read("ir.note", ["message"], [["resource", "in", resources]])
+    assert sorted(row["message"][-3:] for row in shown) == ["0.1", "0.1", "0.2", "0.2"]
+    await push("0.2")
+    shown = await erp.read("ir.note", ["message"], [["resource", "in", resources]])
+    assert sorted(row["message"][-3:] for row in shown) == ["0.2", "0.2"]
