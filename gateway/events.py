@@ -209,12 +209,12 @@ class KeysParked(Event):
 
 @dataclass(frozen=True, slots=True)
 class LettersOpened(Event):
-    """Dead letters of one cause. `at` is `source/stream` (normalise) or the route (deliver)."""
+    """Dead letters of one cause. `place` is `source/stream` (normalise) or the route (deliver)."""
 
     code = "letters_opened"
     level = "warning"
     stage: Literal["normalise", "deliver"]
-    at: str
+    place: str
     reason: str
     count: int = 1
 
@@ -237,7 +237,7 @@ class LettersResolved(Event):
     """A replayed delivery arrived after all."""
 
     code = "letters_resolved"
-    at: str
+    place: str
     count: int = 1
 
 
@@ -246,7 +246,7 @@ class LettersSuperseded(Event):
     """The key has delivered newer state: the letter need not be replayed."""
 
     code = "letters_superseded"
-    at: str
+    place: str
     count: int = 1
 
 

@@ -11,6 +11,7 @@ import sys
 from typing import Any, Literal, TextIO, TypeAlias
 
 import structlog
+from structlog.typing import EventDict
 
 from gateway import events
 from gateway.events import Event, Happened
@@ -45,21 +46,21 @@ class JsonLines:
         self._debug = debug
         self._log = structlog.wrap_logger(
             structlog.PrintLogger(output),
-            processors=[structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False)],
+            processors=[
+                _in_order,
+                structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False),
+            ],
         )
 
     def __call__(self, happened: Happened) -> None:
         event = happened.event
         if event.level == "debug" and not self._debug:
             return
-        values = event.values()
-        if "at" in values:  # an event's own `at` is a place; the line's is the instant
-            values["place"] = values.pop("at")
         self._log.msg(
             event.code,
             at=happened.at.isoformat(timespec="milliseconds"),
             level=event.level,
-            **values,
+            **event.values(),
         )
 
 
@@ -91,6 +92,11 @@ def sentence(event: Event) -> str:
     """What happened, in one line for a person. Control characters are made visible."""
     text = _special(event) or _plain(event)
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _in_order(_: Any, __: str, line: EventDict) -> EventDict:
+    """What every line has comes first."""
+    return {name: line[name] for name in ("at", "level", "event")} | line
 
 
 def _special(event: Event) -> str | None:
@@ -169,11 +175,11 @@ def _of_route(event: Event) -> str | None:
 def _of_letters(event: Event) -> str | None:
     match event:
         case events.LettersOpened():
-            return f"{event.at}  {_count(event.count, 'dead letter')} ({event.reason})"
+            return f"{event.place}  {_count(event.count, 'dead letter')} ({event.reason})"
         case events.LettersResolved():
-            return f"{event.at}  {_count(event.count, 'dead letter')} resolved"
+            return f"{event.place}  {_count(event.count, 'dead letter')} resolved"
         case events.LettersSuperseded():
-            return f"{event.at}  {_count(event.count, 'dead letter')} superseded"
+            return f"{event.place}  {_count(event.count, 'dead letter')} superseded"
         case events.LettersDiscarded():
             return f"{_count(event.count, 'dead letter')} discarded by {event.by}: {event.why}"
         case events.LettersReplayed():

@@ -61,16 +61,18 @@ def look(chromium, url):
         page = await context.new_page()
         wrong = []
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on(
-            "console", lambda said: said.type in ("error", "warning") and wrong.append(said.text)
-        )
+
+        def said(message):
+            if message.type in ("error", "warning"):
+                wrong.append(message.text)
+
+        def asked(request):
+            if not request.url.startswith((url, "data:")):
+                wrong.append(f"asked {request.url}")
+
+        page.on("console", said)
         page.on("dialog", lambda dialog: wrong.append(f"a dialog: {dialog.message}"))
-        page.on(
-            "request",
-            lambda asked: (
-                asked.url.startswith((url, "data:")) or wrong.append(f"asked {asked.url}")
-            ),
-        )
+        page.on("request", asked)
         await page.goto(path)
         yield page
         await context.close()

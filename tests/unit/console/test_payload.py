@@ -46,7 +46,7 @@ def test_what_is_laid_out_still_says_the_same(value):
     shown = show(body)
     assert shown.form == "json"
     said = text(shown)
-    if all(char.isprintable() or char in "\n" for char in json.dumps(value, ensure_ascii=False)):
+    if all(char.isprintable() or char == "\n" for char in json.dumps(value, ensure_ascii=False)):
         assert json.loads(said) == value
 
 
