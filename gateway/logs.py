@@ -96,7 +96,8 @@ def sentence(event: Event) -> str:
 
 def _in_order(_: Any, __: str, line: EventDict) -> EventDict:
     """What every line has comes first."""
-    return {name: line[name] for name in ("at", "level", "event")} | line
+    first: dict[str, Any] = {name: line[name] for name in ("at", "level", "event")}
+    return first | dict(line)
 
 
 def _special(event: Event) -> str | None:
