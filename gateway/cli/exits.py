@@ -110,6 +110,7 @@ def _foreign(error: BaseException) -> dict[str, Any]:
 
 def tell(error: BaseException, *, as_json: bool) -> int:
     """Say what went wrong and return the exit code."""
+    error = _missing_extra(error) or error
     if os.environ.get(DEBUG_VARIABLE) and not isinstance(error, KeyboardInterrupt):
         traceback.print_exception(error)
     told = describe(error)
@@ -120,6 +121,16 @@ def tell(error: BaseException, *, as_json: bool) -> int:
     else:
         sys.stderr.write(_sentences(error, told) + "\n")
     return int(exit_code(error))
+
+
+def _missing_extra(error: BaseException) -> BaseException | None:
+    """An extra that a connector imports when it is opened, and that is not installed."""
+    if not isinstance(error, ModuleNotFoundError):
+        return None
+    from gateway.plugins import missing_package
+
+    ours = str(error.name).partition(".")[0] in ("gateway", "connectors", "contracts")
+    return None if ours else missing_package(error)
 
 
 def _sentences(error: BaseException, told: dict[str, Any]) -> str:

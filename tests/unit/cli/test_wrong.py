@@ -141,3 +141,16 @@ def test_help_says_the_exit_codes_and_needs_no_project(tmp_path: Path):
     assert "130 interrupted" in " ".join(ran.out.split())
     for verb in ("init", "check", "preview", "run", "dlq", "drift", "backfill"):
         assert verb in ran.out
+
+
+def test_an_extra_that_is_missing_when_a_connector_is_opened_is_said(project: Path):
+    connector = project / "connectors/lines.py"
+    connector.write_text(
+        connector.read_text().replace(
+            "yield Lines", "import aiokafka_is_missing\n        yield Lines", 1
+        )
+    )
+    for verb in (("discover", "crm"), ("run", "--once")):
+        ran = headrace(*verb, cwd=project)
+        assert ran.code == 3, ran
+        assert "pip install 'aiokafka_is_missing'" in ran.err
