@@ -9,6 +9,8 @@ HeadraceError                 every error of ours; `code` is stable, `mend` says
 ├── Ambiguous                 the other side failed and did not say whose fault it is (a bare 500,
 │                             an answer that never came) → a batch is bisected; a record alone is
 │                             charged an attempt once others get through
+│   └── Unanswered            the request went out and no whole answer came back: a server that was
+│                             stopped looks like one that the record has killed → spared once
 ├── DriftError                the source no longer has the shape it promised → the stream holds
 └── StoreError                the store did not take it
     └── Fenced                another owner has taken over → stop working, touch nothing
@@ -100,6 +102,10 @@ class Ambiguous(HeadraceError):
     ) -> None:
         super().__init__(message, mend=mend, code=code)
         self.after = after
+
+
+class Unanswered(Ambiguous):
+    code = "unanswered"
 
 
 class DriftError(HeadraceError):

@@ -138,6 +138,8 @@ class Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     attempts: tuple[Attempt, ...] = ()
     letter: str | None = None
     """The dead letter this delivery was replayed from, if any."""
+    spared: bool = False
+    """It has failed without an answer before, and was not charged for it."""
     forced: bool = False
     """An operator wants it delivered even though its key has moved on."""
 
@@ -216,13 +218,15 @@ class Later(msgspec.Struct, frozen=True):
     """Not now. `after` is the least wait in seconds that the other side asked for.
 
     With `costs_attempt` the failure is this record's and it parks; without, the endpoint is
-    unavailable, the whole route holds, and nothing is spent.
+    unavailable, the whole route holds, and nothing is spent. `unanswered` says that no answer
+    came, so that nobody knows whose fault it was: the first time costs nothing.
     """
 
     code: str
     detail: str
     after: float | None = None
     costs_attempt: bool = False
+    unanswered: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True):

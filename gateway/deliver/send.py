@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
-from gateway.errors import Ambiguous, HeadraceError, Outage, Refusal
+from gateway.errors import Ambiguous, HeadraceError, Outage, Refusal, Unanswered
 from gateway.types import Delivery, Later, Outcome, Refused
 
 Send: TypeAlias = Callable[[Sequence[Delivery]], Awaitable[Sequence[Outcome]]]
@@ -78,7 +78,8 @@ def _verdict(error: Exception) -> Later | Refused:
     if isinstance(error, Refusal):
         return Refused(error.code, str(error))
     if isinstance(error, Ambiguous):
-        return Later(error.code, str(error), error.after, costs_attempt=True)
+        unanswered = isinstance(error, Unanswered)
+        return Later(error.code, str(error), error.after, costs_attempt=True, unanswered=unanswered)
     if isinstance(error, HeadraceError):
         return Later(error.code, str(error), error.after if isinstance(error, Outage) else None)
     # The message of a foreign error may hold payload or credentials; its type never does.

@@ -60,6 +60,17 @@ def settle(
                 code=outcome.code,
                 detail=outcome.detail,
             )
+        case Later(unanswered=True) if not delivery.spared:
+            # A server that was stopped looks like one that this record has killed. Believe the
+            # first once: a stop never costs an attempt, and a killer is found all the same.
+            wait = backoff(1, policy.first_wait, policy.max_wait, chance)
+            return Again(
+                due_at=now + timedelta(seconds=max(wait, outcome.after or 0.0)),
+                holds_route=False,
+                delivery=msgspec.structs.replace(delivery, spared=True),
+                code=outcome.code,
+                detail=outcome.detail,
+            )
         case Later():
             tried = _tried(delivery, outcome, now)
             if len(tried.attempts) >= policy.max_attempts:

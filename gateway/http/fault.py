@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from gateway.errors import Ambiguous, ConfigError, HeadraceError, Outage
+from gateway.errors import Ambiguous, ConfigError, HeadraceError, Outage, Unanswered
 from gateway.http.guard import ForbiddenAddress
 
 
@@ -72,12 +72,12 @@ def _before(error: BaseException, host: str, timeout_secs: float) -> Outage:
 
 def _after(error: BaseException, host: str, timeout_secs: float) -> Ambiguous:
     if isinstance(error, asyncio.TimeoutError):
-        return Ambiguous(f"{host} did not answer within {timeout_secs:g} s.", code="answer_timeout")
+        return Unanswered(f"{host} did not answer within {timeout_secs:g} s.", code="answer_timeout")
     if isinstance(error, aiohttp.ClientPayloadError):
-        return Ambiguous(f"The answer of {host} was cut short.", code="body_cut_short")
+        return Unanswered(f"The answer of {host} was cut short.", code="body_cut_short")
     if isinstance(error, _MALFORMED):
         return Ambiguous(f"{host} did not answer in HTTP that can be read.", code="http_malformed")
-    return Ambiguous(
+    return Unanswered(
         f"{host} closed the connection before it had answered.", code="connection_lost"
     )
 

@@ -54,6 +54,17 @@ def test_a_failure_of_its_own_costs_an_attempt() -> None:
     assert verdict.due_at == NOON + timedelta(seconds=1)
 
 
+def test_a_failure_without_an_answer_is_believed_to_be_a_stop_once() -> None:
+    stopped = Later("connection_lost", "gone", costs_attempt=True, unanswered=True)
+    first = settled(stopped)
+    assert isinstance(first, Again)
+    assert not first.holds_route
+    assert first.delivery == delivery(spared=True)
+    second = settled(stopped, first.delivery)
+    assert isinstance(second, Again)
+    assert [attempt.code for attempt in second.delivery.attempts] == ["connection_lost"]
+
+
 def test_the_last_attempt_makes_a_letter_with_all_of_them() -> None:
     before = (Attempt(NOON, "server_error", "first"), Attempt(NOON, "server_error", "second"))
     letter = settled(Later("server_error", "third", costs_attempt=True), delivery(attempts=before))
