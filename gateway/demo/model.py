@@ -8,19 +8,20 @@ import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from gateway.demo.count import Entity, Received, instant
 from gateway.demo.servers.command import finished
-from gateway.demo.servers.mlserver import MLServer, ServedModel
+from gateway.demo.servers.model_server import ModelServer, ServedModel
 from gateway.demo.servers.process import ServerError
 from gateway.demo.shop import Purchase
 
 INFERENCE = Path(__file__).parent / "inference"
 DATA = Path(__file__).parent / "requirements" / "data.txt"
 MODELS = ("churn-payment", "churn-order")
-CUSTOMERS = 600
+CUSTOMERS = 500
 """Customers of the demo, all held out of training."""
 
 
@@ -41,8 +42,11 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 
 class Trained(msgspec.Struct, frozen=True):
+    """`features` are the names of what each model takes, in its order."""
+
     folder: Path
     evaluation: Mapping[str, Evaluation]
+    features: Mapping[str, list[str]]
 
     def purchases(self) -> list[Purchase]:
         lines = self.purchases_file.read_bytes().splitlines()
@@ -53,7 +57,7 @@ class Trained(msgspec.Struct, frozen=True):
         return self.folder / "purchases.jsonl"
 
 
-async def trained(server: MLServer, cache: Path) -> Trained:
+async def trained(server: ModelServer, cache: Path) -> Trained:
     """Train, unless this script and these data have been trained from before.
 
     Raises ServerError where the data cannot be had, or where a model does not beat the base rate.
@@ -77,10 +81,13 @@ async def trained(server: MLServer, cache: Path) -> Trained:
                 f"The model {name} is no better than always saying what is likelier: accuracy "
                 f"{each.accuracy:.3f} against {each.base_accuracy:.3f}."
             )
-    return Trained(folder, found)
+    features = msgspec.json.decode(
+        (folder / "features.json").read_bytes(), type=dict[str, list[str]]
+    )
+    return Trained(folder, found, features)
 
 
-def serve(server: MLServer, models: Trained, recordings: Path) -> None:
+def serve(server: ModelServer, models: Trained, recordings: Path) -> None:
     """Lay out both models with the runtime that records what it is asked."""
     for name in MODELS:
         server.add(
@@ -91,8 +98,19 @@ def serve(server: MLServer, models: Trained, recordings: Path) -> None:
                 runtime=INFERENCE / "recording.py",
                 version="1",
                 extra={"recording": str(recordings / f"{name}.jsonl")},
+                inputs=_tensors(
+                    {**dict.fromkeys(models.features[name], "FP64"), "customer": "BYTES"}
+                ),
+                outputs=_tensors({"churn": "FP64", "advice": "BYTES", "customer": "BYTES"}),
             )
         )
+
+
+def _tensors(types: Mapping[str, str]) -> tuple[Mapping[str, Any], ...]:
+    """A signature: one value a record in each."""
+    return tuple(
+        {"name": name, "datatype": datatype, "shape": [-1, 1]} for name, datatype in types.items()
+    )
 
 
 def received(recordings: Path, name: str) -> list[Received]:

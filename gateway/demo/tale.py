@@ -125,7 +125,7 @@ class Tale:
                 f"{n} {lag} behind" for n, lag in lags(status).items() if lag
             ),
             within_secs=within_secs,
-            every_secs=1.2,
+            every_secs=0.8,
         )
 
     async def versions(self, name: str) -> dict[str, Any]:

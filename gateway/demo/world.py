@@ -23,7 +23,7 @@ from gateway.demo.erp import Erp
 from gateway.demo.project import write_project
 from gateway.demo.running import RunningGateway
 from gateway.demo.servers.command import finished
-from gateway.demo.servers.mlserver import MLServer
+from gateway.demo.servers.kserve import model_server
 from gateway.demo.servers.postgresql import PostgresServer
 from gateway.demo.servers.process import ServerError, free_port
 from gateway.demo.servers.tryton import ADMIN, DATABASE, GATEWAY, SEED, SeedSizes, TrytonServer
@@ -31,7 +31,7 @@ from gateway.demo.shop import GRANTS, SCHEMA, Shop
 
 ORDERS = Path(__file__).parent / "tryton_orders.py"
 SIZES = SeedSizes(parties=120, sales=0, opportunities=60)
-ERP_CUSTOMERS = 100
+ERP_CUSTOMERS = 60
 SNAPSHOT = "seeded"
 
 Told = Callable[[str, str], None]
@@ -49,9 +49,7 @@ class World:
             self.folder / "tryton", free_port(), venv=home / "tryton" / "venv"
         )
         self.postgresql = PostgresServer(home / "postgresql", free_port())
-        self.models = MLServer(
-            self.folder / "mlserver", free_port(), venv=home / "mlserver" / "venv"
-        )
+        self.models = model_server(self.folder / "models", free_port(), home=home)
         self.gateway = RunningGateway(self.folder / "project", free_port())
         self.shop = Shop(self.postgresql.url("").rstrip("/"))
         self.erp: Erp
@@ -96,9 +94,7 @@ class World:
         await self.postgresql.stop()
 
     async def _train(self, told: Told) -> model.Trained:
-        told("model", "installing MLServer and scikit-learn")
-        if (why := MLServer.unsupported()) is not None:
-            raise ServerError(why)
+        told("model", f"installing {self.models.name} and scikit-learn")
         await self.models.install()
         told("model", "training on real purchases")
         self.trained = await model.trained(self.models, self.home / "model")

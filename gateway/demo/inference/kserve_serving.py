@@ -33,6 +33,7 @@ class RecordingModel(Model):  # type: ignore[misc,unused-ignore]
         self._version = settings["version"]
         stored = joblib.load(settings["uri"])
         self._model, self._features = stored["model"], stored["features"]
+        self._advice = stored.get("advice", ())
         self._model.predict_proba(np.zeros((1, len(self._features))))
         path = Path(settings["recording"])
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +48,12 @@ class RecordingModel(Model):  # type: ignore[misc,unused-ignore]
         inputs = {tensor.name: tensor for tensor in payload.inputs}
         scores = self._model.predict_proba(self._matrix(inputs))[:, 1].reshape(-1, 1)
         outputs = [InferOutput("churn", list(scores.shape), "FP64", data=scores.ravel().tolist())]
+        if self._advice:
+            advice = [
+                f"{score:.0%}: {next(words for least, words in self._advice if score >= least)}"
+                for score in scores.ravel()
+            ]
+            outputs.append(InferOutput("advice", list(scores.shape), "BYTES", data=advice))
         if "customer" in inputs:
             sent: InferInput = inputs["customer"]
             outputs.append(InferOutput("customer", sent.shape, "BYTES", data=sent.data))

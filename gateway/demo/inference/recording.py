@@ -59,6 +59,7 @@ class RecordingModel(MLModel):  # type: ignore[misc,unused-ignore]
     async def load(self) -> bool:
         stored = joblib.load(await get_model_uri(self._settings))
         self._model, self._features = stored["model"], stored["features"]
+        self._advice = stored["advice"]
         self._recording = Recording(Path(self._settings.parameters.extra["recording"]))
         # The first prediction compiles and allocates; no caller should wait for that.
         self._model.predict_proba(np.zeros((1, len(self._features))))
@@ -68,7 +69,10 @@ class RecordingModel(MLModel):  # type: ignore[misc,unused-ignore]
         self._recording.append(payload)
         inputs = {tensor.name: tensor for tensor in payload.inputs}
         scores = self._model.predict_proba(self._matrix(inputs))[:, 1]
-        advice = [f"{score:.0%}: {_advice(score)}" for score in scores]
+        advice = [
+            f"{score:.0%}: {next(words for least, words in self._advice if score >= least)}"
+            for score in scores
+        ]
         outputs = [
             NumpyCodec.encode_output("churn", scores.reshape(-1, 1)),
             StringCodec.encode_output("advice", advice),
@@ -91,11 +95,3 @@ class RecordingModel(MLModel):  # type: ignore[misc,unused-ignore]
         if len({len(column) for column in columns}) != 1:
             raise InferenceError(f"{self.name} was sent inputs of different lengths")
         return np.column_stack(columns)
-
-
-def _advice(score: float) -> str:
-    if score > 0.66:
-        return "will probably not buy again within 90 days"
-    if score > 0.33:
-        return "may or may not buy again within 90 days"
-    return "will probably buy again within 90 days"

@@ -10,7 +10,8 @@ Two models answer it: `churn-payment` knows the customer's history as the ledger
 demo's own customers are taken from these, so the served models have never seen them.
 
 Run as `python training.py PURCHASES OUT [CUSTOMERS]`. Writes `OUT/<model>.joblib`,
-`OUT/evaluation.json` and `OUT/purchases.jsonl`.
+`OUT/evaluation.json`, `OUT/features.json` and
+`OUT/purchases.jsonl`.
 """
 
 import json
@@ -36,6 +37,13 @@ FEATURES = {
     "churn-payment": ["items", "amount", "purchases_before", "days_since_previous", "spent_before"],
     "churn-order": ["items", "amount"],
 }
+
+ADVICE = (
+    (0.66, "will probably not buy again within 90 days"),
+    (0.33, "may or may not buy again within 90 days"),
+    (0.0, "will probably buy again within 90 days"),
+)
+"""From which score on a person is told what."""
 
 
 def purchases(path: Path) -> pd.DataFrame:
@@ -81,11 +89,13 @@ def main(source: Path, out: Path, customers: int) -> None:
     evaluation = {}
     for name, features in FEATURES.items():
         model, evaluation[name] = evaluated(rows, features)
-        joblib.dump({"model": model, "features": features}, out / f"{name}.joblib")
+        stored = {"model": model, "features": features, "advice": ADVICE}
+        joblib.dump(stored, out / f"{name}.joblib")
     held_out = rows[rows.customer % HELD_OUT == 0]
     chosen = held_out[held_out.customer.isin(held_out.customer.unique()[:customers])]
     chosen = chosen.drop(columns="days_to_next").assign(date=chosen.date.dt.strftime("%Y-%m-%d"))
     chosen.to_json(out / "purchases.jsonl", orient="records", lines=True)
+    (out / "features.json").write_text(json.dumps(FEATURES))
     (out / "evaluation.json").write_text(json.dumps(evaluation, indent=1))
 
 

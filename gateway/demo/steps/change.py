@@ -9,7 +9,7 @@ from typing import Any
 from gateway.demo.count import instant
 from gateway.demo.tale import Tale
 
-CHANGES = 6
+CHANGES = 5
 WANTED_MS = 2_000
 
 
@@ -50,7 +50,7 @@ async def _seen(tale: Tale, stream: str, key: str) -> float:
     """Milliseconds from the commit, which is now, until the prediction about it is on the log."""
     committed = time.monotonic()
     version: datetime = (await tale.versions(stream))[key]
-    after = (await tale.gateway.status())["log_end"] - 50
+    after = (await tale.gateway.status())["log_end"] - 20
 
     async def look() -> list[dict[str, Any]]:
         return await tale.gateway.records(max(0, after))
@@ -69,7 +69,7 @@ async def _seen(tale: Tale, stream: str, key: str) -> float:
         about,
         waiting_for=f"until the change of {stream} {key} is a prediction",
         within_secs=30,
-        every_secs=0.01,
+        every_secs=0.02,
     )
     return (time.monotonic() - committed) * 1_000
 
