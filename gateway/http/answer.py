@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.errors import Ambiguous
+from gateway.errors import Ambiguous, Unanswered
 
 MAX_RESPONSE_BYTES = 64 << 20
 ACCEPT_ENCODING = "gzip, deflate"
@@ -88,7 +88,7 @@ async def bounded(
             f"The answer of {host} says it is {encoding} and is not.", code="encoding_invalid"
         ) from None
     if inflater is not None and came and not inflater.eof:
-        raise Ambiguous(f"The answer of {host} was cut short.", code="body_cut_short")
+        raise Unanswered(f"The answer of {host} was cut short.", code="body_cut_short")
 
 
 class _Deflate:

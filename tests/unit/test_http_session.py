@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway.demo.servers.process import free_port
-from gateway.errors import Ambiguous, ConfigError, HeadraceError, Outage, Refusal
+from gateway.errors import Ambiguous, ConfigError, HeadraceError, Outage, Refusal, Unanswered
 from gateway.http import HttpSession
 from tests.local_server import read_request, serve, serve_raw
 
@@ -86,7 +86,7 @@ async def test_an_answer_that_never_comes(post):
         await asyncio.sleep(30)
 
     async with serve_raw(silent) as url:
-        assert await failure(post(url, timeout_secs=SOON)) == (Ambiguous, "answer_timeout")
+        assert await failure(post(url, timeout_secs=SOON)) == (Unanswered, "answer_timeout")
 
 
 async def test_a_connection_that_is_never_taken(post):
@@ -119,7 +119,7 @@ async def test_a_connection_lost_before_the_answer(post, reset):
             sock.setsockopt(1, 13, struct.pack("ii", 1, 0))  # SOL_SOCKET, SO_LINGER: RST on close
 
     async with serve_raw(gone) as url:
-        assert await failure(post(url)) == (Ambiguous, "connection_lost")
+        assert await failure(post(url)) == (Unanswered, "connection_lost")
 
 
 async def test_a_body_cut_short(post):
@@ -129,7 +129,7 @@ async def test_a_body_cut_short(post):
         await writer.drain()
 
     async with serve_raw(short) as url:
-        assert await failure(post(url)) == (Ambiguous, "body_cut_short")
+        assert await failure(post(url)) == (Unanswered, "body_cut_short")
 
 
 async def test_a_chunked_body_cut_short(post):
@@ -139,7 +139,7 @@ async def test_a_chunked_body_cut_short(post):
         await writer.drain()
 
     async with serve_raw(short) as url:
-        assert await failure(post(url)) == (Ambiguous, "body_cut_short")
+        assert await failure(post(url)) == (Unanswered, "body_cut_short")
 
 
 async def test_something_that_is_not_http(post):
@@ -343,7 +343,7 @@ async def test_certificates_are_verified_and_an_authority_can_be_added(http, cer
         wrong = url.replace("localhost", "127.0.0.1")
         assert await failure(trusting.post(wrong, b"")) == (Outage, "tls_untrusted")
         plain = url.replace("https", "http")
-        assert (await failure(trusting.post(plain, b"")))[0] is Ambiguous
+        assert (await failure(trusting.post(plain, b"")))[0] is Unanswered
     finally:
         await runner.cleanup()
 
