@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from gateway.config.model import Project, SinkTarget
+from gateway.console.words import compact
 from gateway.control import EndpointStatus, Status
 from gateway.store.port import RouteStatus, RouteTally, StreamStatus, Tally
 
@@ -179,9 +180,10 @@ def _stream_box(source: str, stream: str, status: StreamStatus | None) -> Box:
         link=f"/streams#{source}/{stream}",
         reason=status.reason if status else None,
         facts=(
-            ("read", f"{tally.read:,}"),
-            ("appended", f"{tally.appended:,}"),
-            *([("letters", f"{tally.letters:,}")] if tally.letters else []),
+            ("read", compact(tally.read)),
+            ("letters", compact(tally.letters))
+            if tally.letters
+            else ("appended", compact(tally.appended)),
         ),
     )
 
@@ -197,11 +199,12 @@ def _route_box(
         state, tone = "delivering", "busy"
     else:
         state, tone = "caught_up", "good"
-    facts = [("delivered", f"{tally.delivered:,}"), ("lag", f"{summed.lag:,}")]
+    facts = [
+        ("delivered", compact(tally.delivered + tally.replayed)),
+        ("lag", compact(summed.lag)),
+    ]
     if summed.parked_keys:
-        facts.append(("parked", f"{summed.parked_keys:,}"))
-    if tally.letters:
-        facts.append(("letters", f"{tally.letters:,}"))
+        facts.append(("parked", compact(summed.parked_keys)))
     return Box(
         id=f"route-{route}",
         title=route,

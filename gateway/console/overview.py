@@ -72,6 +72,7 @@ async def flow(request: Request, visitor: Visitor, gateway: Gateway) -> Response
     if status.letters.get("open"):
         causes = (await gateway.store.letters.groups(LetterFilter()))[:CAUSES_SHOWN]
     drifts = await gateway.store.drifts.list() if status.drifts else ()
+    drifted = {drift.stream for drift in drifts}
     return await render(
         request,
         visitor,
@@ -80,7 +81,11 @@ async def flow(request: Request, visitor: Visitor, gateway: Gateway) -> Response
         flow=picture(gateway.project, status),
         causes=causes,
         drifts=drifts,
-        held=[stream for stream in status.streams if stream.state in ("held", "waiting")],
+        held=[
+            stream
+            for stream in status.streams
+            if stream.state in ("held", "waiting") and stream.stream not in drifted
+        ],
         down=[endpoint for endpoint in status.endpoints if endpoint.state == "held"],
         happened=lines(8),
     )

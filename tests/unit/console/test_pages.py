@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.console.diff import DiffLine, diff
-from gateway.console.page import ago, compact, due, plural, prose, query, size, span
+from gateway.console.page import query
+from gateway.console.words import ago, compact, due, plural, prose, size, span
 from tests.unit.api.world import PARTY, TICKETS, raw_letter, record
 
 PAGES = [
