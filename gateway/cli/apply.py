@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.options import HERE, Json, KeyEnv, Overlay, ProjectDir, Target, Url
-from gateway.cli.output import print_json, say
+from gateway.cli.output import counted, print_json, say
 
 
 def register(app: typer.Typer) -> None:
@@ -41,8 +41,8 @@ def apply(
     if not report["changes"]:
         say("Nothing has changed.")
     elif dry_run:
-        say(f"{len(report['changes'])} changes would be taken in.")
+        say(f"{counted(len(report['changes']), 'change')} would be taken in.")
     else:
-        say(f"{len(report['changes'])} changes taken in.")
+        say(f"{counted(len(report['changes']), 'change')} taken in.")
     for place in report["restart_needed"]:
         say(f"{place}: only a restart takes this in.")

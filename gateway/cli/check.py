@@ -10,7 +10,7 @@ import typer
 
 from gateway.cli.exits import Exit
 from gateway.cli.options import HERE, Json, Overlay, ProjectDir
-from gateway.cli.output import CROSS, TICK, print_json, say
+from gateway.cli.output import CROSS, TICK, counted, print_json, say
 
 if TYPE_CHECKING:
     from gateway.config.loaded import LoadedProject
@@ -78,8 +78,8 @@ def _project(loaded: LoadedProject) -> Checked:
     return Checked(
         name,
         True,
-        f"valid: {len(project.sources)} sources with {streams} streams, "
-        f"{len(project.endpoints)} endpoints, {len(project.routes)} routes.",
+        f"valid: {counted(len(project.sources), 'source')} with {counted(streams, 'stream')}, "
+        f"{counted(len(project.endpoints), 'endpoint')}, {counted(len(project.routes), 'route')}.",
     )
 
 

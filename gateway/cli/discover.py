@@ -11,7 +11,7 @@ import typer
 
 from gateway.cli.exits import CommandError, Exit
 from gateway.cli.options import HERE, Json, Overlay, ProjectDir
-from gateway.cli.output import print_json, say, table
+from gateway.cli.output import counted, print_json, say, table
 
 if TYPE_CHECKING:
     from gateway.types import StreamSchema
@@ -60,7 +60,9 @@ def discover(
                 for each in streams
             ),
         )
-        say(f"{len(streams):,} streams. `headrace discover {source} STREAM` shows columns.")
+        say(
+            f"{counted(len(streams), 'stream')}. `headrace discover {source} STREAM` shows columns."
+        )
 
 
 async def _streams(project: Path, overlay: str | None, source: str) -> Sequence[StreamSchema]:

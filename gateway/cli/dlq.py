@@ -9,7 +9,7 @@ import typer
 
 from gateway.cli.exits import CommandError, Exit
 from gateway.cli.options import HERE, Json, KeyEnv, Overlay, ProjectDir, Target, Url
-from gateway.cli.output import ago, print_json, say, short, table
+from gateway.cli.output import ago, counted, print_json, say, short, table
 
 app = typer.Typer(name="dlq", help="Dead letters.", no_args_is_help=True)
 
@@ -186,7 +186,7 @@ def discard(
         print_json(report)
         return
     verb = "would be discarded" if dry_run else "discarded"
-    say(f"{report['discarded']:,} letters {verb}.")
+    say(f"{counted(report['discarded'], 'letter')} {verb}.")
 
 
 def _where(ids: list[str] | None, *rest: str | None) -> dict[str, Any]:
@@ -250,13 +250,13 @@ def _groups(found: dict[str, Any]) -> None:
             for each in found["groups"]
         ),
     )
-    say(f"{found['total']:,} letters of {len(found['groups']):,} causes.")
+    say(f"{counted(found['total'], 'letter')} of {counted(len(found['groups']), 'cause')}.")
 
 
 def _report(report: dict[str, Any]) -> None:
     for each in report["forecasts"]:
         say(
-            f"{each['fingerprint']}  {each['code']}: {each['letters']:,} letters: "
+            f"{each['fingerprint']}  {each['code']}: {counted(each['letters'], 'letter')}: "
             f"{each['resolves']:,} resolve, {each['superseded']:,} superseded, "
             f"{each['fails']:,} fail"
         )
@@ -264,7 +264,7 @@ def _report(report: dict[str, Any]) -> None:
             say(f"    {count:,} × {why}")
     would = "would be " if report["dry_run"] else ""
     say(
-        f"{report['letters']:,} letters: {report['resolved']:,} {would}resolved, "
+        f"{counted(report['letters'], 'letter')}: {report['resolved']:,} {would}resolved, "
         f"{report['returned']:,} {would}put back into their route, "
         f"{report['superseded']:,} {would}superseded, {report['failed']:,} still fail."
     )

@@ -41,7 +41,7 @@ def held(state: Path, *, wait_secs: float = 0.0) -> Iterator[None]:
 
     Raises CommandError (exit 5) where another process still holds it after `wait_secs`.
     """
-    state.mkdir(parents=True, exist_ok=True)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(state / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         until = time.monotonic() + wait_secs

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway import events
-from gateway.cli.output import DASH
+from gateway.cli.output import DASH, counted
 from gateway.control import Control, Status
 from gateway.errors import HeadraceError
 from gateway.events import Happened
@@ -61,10 +61,18 @@ def _view(status: Status, url: str, recent: deque[Happened]) -> Group:
     head = Text.assemble(
         ("headrace", "bold"),
         f" {status.version}  instance {status.instance}  console {url}  log {status.log_end:,}  ",
-        (f"{letters:,} dead letters", "red" if letters else "dim"),
-        (f"  {status.drifts} drifts", "red" if status.drifts else "dim"),
+        (counted(letters, "dead letter"), "red" if letters else "dim"),
+        (f"  {counted(status.drifts, 'drift')}", "red" if status.drifts else "dim"),
     )
-    lines = [Text(_clock(each) + sentence(each.event), style=_style(each)) for each in recent]
+    lines = [
+        Text(
+            _clock(each) + sentence(each.event),
+            style=_style(each),
+            no_wrap=True,
+            overflow="ellipsis",
+        )
+        for each in recent
+    ]
     return Group(head, _streams(status), _routes(status), *lines)
 
 

@@ -68,6 +68,11 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 letter`, `2 letters`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def ago(instant: str | None, now: datetime | None = None) -> str:
     """An ISO instant as its distance from now: `3 min ago`."""
     if not instant:

@@ -13,7 +13,7 @@ import typer
 from gateway.cli.cursor import Stream, parts
 from gateway.cli.exits import CommandError, Exit
 from gateway.cli.options import HERE, Json, Overlay, ProjectDir
-from gateway.cli.output import print_json, say, short
+from gateway.cli.output import counted, print_json, say, short
 
 if TYPE_CHECKING:
     from gateway.types import DeadLetter, Record
@@ -52,7 +52,10 @@ def preview(
             say(f"✓ {record.contract} {record.key}  {short(_record(record)['data'], 400)}")
         for letter in letters:
             say(f"✗ {letter.code}: {letter.detail}", f"    {short(_letter(letter)['row'], 400)}")
-        say(f"{read:,} rows read: {len(records):,} records, {len(letters):,} dead letters.")
+        say(
+            f"{counted(read, 'row')} read: {counted(len(records), 'record')}, "
+            f"{counted(len(letters), 'dead letter')}."
+        )
     if letters:
         raise typer.Exit(Exit.FOUND)
 

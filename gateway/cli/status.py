@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from gateway.cli.options import HERE, Json, KeyEnv, Overlay, ProjectDir, Target, Url
-from gateway.cli.output import ago, print_json, say, table
+from gateway.cli.output import ago, counted, print_json, say, table
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +37,7 @@ def show(found: dict[str, Any]) -> None:
     """The status for a person."""
     running = f"running since {found['started_at']}" if found["started_at"] else "not running"
     say(f"headrace {found['version']}, instance {found['instance']}, {running}")
-    say(f"log: {found['log_end']:,} records")
+    say(f"log: {counted(found['log_end'], 'record')}")
     if found["streams"]:
         table(
             ("stream", "state", "read", "appended", "letters", "page", "last", "why"),

@@ -1,8 +1,14 @@
 """A gateway of our own, as a child process."""
 
+import fcntl
 import json
+import os
+import pty
+import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 from types import TracebackType
@@ -69,3 +75,39 @@ class Gateway:
         self.process.send_signal(number)
         out, err = self.process.communicate(timeout=60)
         return self.process.returncode, out.decode(), err.decode()
+
+
+def on_a_terminal(*arguments: str, cwd: Path, until: str) -> str:
+    """Run a command on a terminal, press Ctrl-C once `until` is shown, and return all it showed."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+    process = subprocess.Popen(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(TERM="xterm"),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    shown, asked = b"", False
+    ends = time.monotonic() + START_SECS
+    try:
+        while time.monotonic() < ends:
+            if not select.select([master], [], [], 0.2)[0]:
+                continue
+            try:
+                shown += os.read(master, 65_536)
+            except OSError:  # Linux says so when the other side is closed
+                break
+            if until.encode() in shown and not asked:
+                process.send_signal(signal.SIGINT)
+                asked = True
+        assert process.wait(timeout=30) == 130, shown.decode()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        os.close(master)
+    return shown.decode()

@@ -10,7 +10,7 @@ import pytest
 from gateway.cli.exits import CommandError, Exit
 from gateway.cli.holder import Note, held, holder, write_note
 from tests.unit.cli.projects import headrace, spawned
-from tests.unit.cli.running import Gateway
+from tests.unit.cli.running import Gateway, on_a_terminal
 
 
 def test_verbs_go_to_the_gateway_that_holds_the_project(gateway: Gateway, tmp_path: Path):
@@ -58,6 +58,13 @@ def test_after_kill_nine_the_store_is_free_and_goes_on(project: Path):
     ran = headrace("run", "--once", "--json", cwd=project)
     assert ran.code == 0
     assert ran.json["status"]["log_end"] == 2
+
+
+def test_on_a_terminal_it_shows_where_everything_stands(project: Path):
+    shown = on_a_terminal("run", cwd=project, until="2 delivered")
+    assert "console http://127.0.0.1:" in shown
+    assert "1 dead letter" in shown
+    assert "Traceback" not in shown
 
 
 def test_with_keys_the_local_command_line_needs_none_and_a_stranger_one(project: Path):
