@@ -50,8 +50,9 @@ check: setup ## format, lint, types, import rules, published schemas
 bench: setup ## what is claimed, measured here, peers beside it (NAME=… for one)
 	@$(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
-schemas: setup ## write the JSON Schemas of new contract versions
+schemas: setup ## write the JSON Schemas of new contract versions and of the project file
 	$(BIN)/headrace contracts export --shipped --schemas schemas/contracts
+	$(BIN)/headrace check --schema > schemas/project.json
 
 # Names, versions and hashes for every platform and Python; where they come from is pip's business.
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
