@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from connectors.tryton.client import TrytonClient
 from connectors.tryton.config import TrytonStream
 from connectors.tryton.shape import STAMPS, Shape
+from gateway.errors import DriftError
 
 BY_ID = [["id", "ASC"]]
 IDS_AT_ONCE = 10_000
 STAMPS_AT_ONCE = 2_000
+
+
+_Page = TypeVar("_Page")
 
 
 class ReadRow(msgspec.Struct, frozen=True):
@@ -41,7 +45,8 @@ class Changes:
             domain.append(self._changed(">", above))
         if after is not None:
             domain.append(["id", ">", after])
-        return await self._rows(domain, self._settings.page_rows, self._shape.wanted)
+        rows = await self._rows(domain, self._settings.page_rows, self._shape.wanted)
+        return _beyond(after, rows, [row.id for row in rows])
 
     async def rows(self, ids: Sequence[int]) -> Sequence[ReadRow]:
         """These rows, as far as they still exist."""
@@ -60,6 +65,7 @@ class Changes:
             if after is not None:
                 domain.append(["id", ">", after])
             rows = await self._rows(domain, STAMPS_AT_ONCE, wanted)
+            _beyond(after, rows, [row.id for row in rows])
             found.update((row.id, row.version) for row in rows)
             if len(rows) < STAMPS_AT_ONCE:
                 return found
@@ -84,7 +90,7 @@ class Changes:
                 f"model.{self._shape.model}.search",
                 domain, 0, IDS_AT_ONCE, BY_ID, context=self._context,
             )  # fmt: skip
-            found.update(ids)
+            found.update(_beyond(after, ids, ids))
             if len(ids) < IDS_AT_ONCE:
                 return found
             after = ids[-1]
@@ -130,3 +136,15 @@ class Changes:
             assert version is not None
             rows.append(ReadRow(each["id"], values, version, at))
         return rows
+
+
+def _beyond(after: int | None, page: _Page, ids: Sequence[int]) -> _Page:
+    """The page, if it lies behind the last one. One that does not would come for ever."""
+    if after is not None and ids and min(ids) <= after:
+        raise DriftError(
+            f"Tryton sent the row {min(ids)} again when it was asked for those after {after}.",
+            mend="A module changes how this model is searched; `page_rows` above the number of "
+            "rows reads them at once.",
+            code="paging_loop",
+        )
+    return page

@@ -51,7 +51,7 @@ class TrytonClient:
         self._preferences: Mapping[str, Any] = {}
         self._calls = 0
         self.series: str | None = None
-        """Such as `8.2`; None until the first call."""
+        """Such as `8.2` or, in older ones, `7.0.59`; None until the first call."""
 
     async def read(
         self, method: str, *params: Any, context: Mapping[str, Any] | None = None
@@ -67,7 +67,9 @@ class TrytonClient:
         except Refusal as error:
             raise ConfigError(
                 f"Tryton refuses {method}: {error.message}",
-                mend="Look at the user's access rights, and at the stream's domain and context.",
+                mend="Lower `page_rows`: the server limits how much may be asked for at once."
+                if error.code == "too_large"
+                else "Look at the user's access rights, and at the stream's domain and context.",
                 code=error.code,
             ) from None
 

@@ -305,6 +305,22 @@ async def test_a_cursor_that_a_person_wrote_reads_what_was_changed_since(server,
     assert made in {row["id"] for row in rows_of(pages)}
 
 
+async def test_a_server_that_repeats_its_page_for_ever_is_drift(server, opened):
+    tryton = await opened(server, {"party.party": {"page_rows": 5}})
+    call = tryton._client.call
+
+    async def stuck(method, *params, context=None):
+        # As a module would that overrides `search` and drops the clause on the id.
+        if method.endswith("search_read"):
+            params = ([each for each in params[0] if each[0] != "id"], *params[1:])
+        return await call(method, *params, context=context)
+
+    tryton._client.call = stuck
+    with pytest.raises(DriftError) as caught:
+        [page async for page in tryton.pull("party.party", None)]
+    assert caught.value.code == "paging_loop"
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_any_history_leads_to_the_same_rows(server, opened, erp, seed):
     """Random changes between random pulls, cut short and taken up again from the last cursor."""
