@@ -125,7 +125,7 @@ def _with_references(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     made = {name: _with_references(each) for name, each in schema.items()}
-    shaped = {"pattern", "format", "enum", "minLength", "maxLength"} & made.keys()
+    shaped = {"pattern", "format", "enum"} & made.keys()
     if (
         made.get("type") == "string"
         and shaped
