@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
@@ -21,7 +22,7 @@ from gateway.console.payload import show
 from gateway.console.visitor import Actor, Visitor
 from gateway.control import ReplayReport
 from gateway.store.port import LetterFilter
-from gateway.types import DeliverySubject
+from gateway.types import DeliverySubject, LetterState
 
 router = APIRouter()
 PAGE_LETTERS = 50
@@ -115,7 +116,7 @@ async def one(id: str, request: Request, visitor: Visitor, gateway: Gateway) -> 
 async def replay(request: Request, actor: Actor, gateway: Gateway) -> Response:
     """Replay, or forecast with `dry_run`; then show the report."""
     fields = await form(request)
-    where = choice(fields, all_said="all" in fields)
+    where = _open(choice(fields, all_said="all" in fields))
     report = await gateway.replay(
         where, dry_run="dry_run" in fields, force="force" in fields, by=actor.name
     )
@@ -141,8 +142,14 @@ async def discard(request: Request, actor: Actor, gateway: Gateway) -> Response:
         raise ApiError(
             422, "reason_missing", "A discard needs a reason.", "Say why nobody will need these."
         )
-    await discard_all(gateway, choice(fields, all_said="all" in fields), reason, actor.name)
+    where = _open(choice(fields, all_said="all" in fields))
+    await discard_all(gateway, where, reason, actor.name)
     return RedirectResponse(f"/letters/{fields['ids']}" if "ids" in fields else "/letters", 303)
+
+
+def _open(where: LetterFilter) -> LetterFilter:
+    """Only what is open can be acted on, whatever the page showed when its button was made."""
+    return msgspec.structs.replace(where, state=LetterState.OPEN)
 
 
 def choice(fields: Mapping[str, str], *, all_said: bool = True) -> LetterFilter:

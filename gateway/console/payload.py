@@ -15,6 +15,9 @@ from typing import Any, Literal, TypeAlias
 
 Kind: TypeAlias = Literal["name", "text", "number", "word", "punct", "plain"]
 
+MAX_BYTES = 512 << 10
+"""Of a larger body the beginning is shown as text: laying all of it out would hold up the gateway."""
+
 MAX_LINES = 2_000
 MAX_DEPTH = 60
 MAX_LINE_CHARS = 4_000
@@ -66,7 +69,9 @@ class _Members(list[tuple[str, Any]]):
     """An object's members in their order, twice where they were given twice."""
 
 
-def show(body: bytes, detail: str = "") -> Shown:
+def show(
+    body: bytes, detail: str = "", *, max_bytes: int = MAX_BYTES, max_lines: int = MAX_LINES
+) -> Shown:
     """Lay out a body. `detail` is the reason: fields that it names are marked."""
     if not body:
         return Shown("empty", (), cut=False)
@@ -74,6 +79,8 @@ def show(body: bytes, detail: str = "") -> Shown:
         text = body.decode()
     except UnicodeDecodeError as error:
         return _dump(body, error.start)
+    if len(body) > max_bytes:
+        return _plain(text[:max_bytes], max_lines, cut=True)
     try:
         value = json.loads(
             text,
@@ -83,14 +90,14 @@ def show(body: bytes, detail: str = "") -> Shown:
             object_pairs_hook=_Members,
         )
     except (ValueError, RecursionError):
-        return _plain(text)
+        return _plain(text, max_lines)
     if not isinstance(value, (_Members, list)):
-        return _plain(text)
+        return _plain(text, max_lines)
     paths = set(_paths(value))
     marked = named(detail, paths)
     lines: list[ShownLine] = []
     for depth, path, pieces in _layout(value):
-        if len(lines) >= MAX_LINES:
+        if len(lines) >= max_lines:
             return Shown("json", lines, cut=True)
         hit = bool(path) and (path in marked or path.rpartition(".")[2] in marked)
         lines.append(ShownLine(len(lines) + 1, depth, pieces, hit))
@@ -158,7 +165,7 @@ def _leaf(value: Any) -> tuple[Kind, str]:
 
 
 def _quoted(text: str) -> str:
-    return _short(visible(json.dumps(text, ensure_ascii=False)))
+    return visible(_short(json.dumps(text, ensure_ascii=False)))
 
 
 def _short(text: str) -> str:
@@ -172,13 +179,13 @@ def visible(text: str) -> str:
     )
 
 
-def _plain(text: str) -> Shown:
-    rows = text.split("\n")
+def _plain(text: str, max_lines: int, *, cut: bool = False) -> Shown:
+    rows = text.split("\n", max_lines)
     lines = [
-        ShownLine(index + 1, 0, (("plain", _short(visible(row))),))
-        for index, row in enumerate(rows[:MAX_LINES])
+        ShownLine(index + 1, 0, (("plain", visible(_short(row))),))
+        for index, row in enumerate(rows[:max_lines])
     ]
-    return Shown("text", lines, cut=len(rows) > MAX_LINES)
+    return Shown("text", lines, cut=cut or len(rows) > max_lines)
 
 
 def _dump(body: bytes, fault: int) -> Shown:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from gateway.api.asked import Gateway, RecordsPage
 from gateway.api.records import RecordsReply, pull
 from gateway.console.page import render
-from gateway.console.payload import show
+from gateway.console.payload import Shown, show
 from gateway.console.visitor import Visitor
 
 router = APIRouter()
@@ -33,7 +33,7 @@ async def browse(request: Request, visitor: Visitor, gateway: Gateway) -> Respon
         request,
         visitor,
         "records.html",
-        records=[(record, show(bytes(record.data))) for record in reversed(page.records)],
+        records=[(record, _shown(bytes(record.data))) for record in reversed(page.records)],
         contract=contract,
         known=known,
         after=after,
@@ -42,6 +42,11 @@ async def browse(request: Request, visitor: Visitor, gateway: Gateway) -> Respon
         older=max(0, after - PAGE_RECORDS) if after else None,
         newer=page.next if page.next < end else None,
     )
+
+
+def _shown(data: bytes) -> Shown:
+    """Less than of a dead letter: there are fifty of them on a page that renews itself."""
+    return show(data, max_bytes=32 << 10, max_lines=200)
 
 
 async def _newest(gateway: Gateway, wanted: list[str], end: int) -> tuple[RecordsReply, int]:

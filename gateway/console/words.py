@@ -58,9 +58,12 @@ def due(at: datetime, now: datetime) -> str:
 
 
 def sentence(text: str) -> str:
-    """`connection refused` as `Connection refused.`, so that another may follow."""
+    """`connection refused` as `Connection refused.`, so that another may follow. A name at the
+    beginning (`crm/customers`) keeps its letters."""
     text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    if text.partition(" ")[0].isalpha():
+        text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def prose(text: str) -> Markup:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.console.diff import DiffLine, diff
 from gateway.console.page import query
-from gateway.console.words import ago, compact, due, plural, prose, size, span
+from gateway.console.words import ago, compact, due, plural, prose, sentence, size, span
 from tests.unit.api.world import PARTY, TICKETS, raw_letter, record
 
 PAGES = [
@@ -93,6 +93,15 @@ async def test_forecast_then_replay_and_the_report_survives_a_reload(client, wor
         report = (await client.get(done.headers["location"])).text
         assert "4 letters went in again" in report
     assert len(world.replayed) == 2
+
+
+async def test_a_letter_that_is_closed_by_now_is_left_alone(client, world):
+    await world.store.letters.discard(["l0"], "somebody else")
+    await client.post("/letters/replay", data={"ids": "l0"})
+    assert world.replayed[-1][0].state == "open"
+    await client.post("/letters/discard", data={"ids": "l0", "reason": "again"})
+    assert "somebody else" in (await client.get("/letters/l0")).text
+    assert world.freed == 0
 
 
 async def test_replaying_everything_must_be_said(client, world):
@@ -217,6 +226,11 @@ def test_numbers_and_times_read_well():
 def test_prose_sets_code_and_escapes_the_rest():
     assert prose("`a<b>` is <i>") == "<code>a&lt;b&gt;</code> is &lt;i&gt;"
     assert prose("an `odd tick") == "an `odd tick"
+
+
+def test_a_reason_becomes_a_sentence_that_another_may_follow():
+    assert sentence("connection refused") == "Connection refused."
+    assert sentence("crm/customers is away!") == "crm/customers is away!"
 
 
 def test_diff_is_of_what_differs():
