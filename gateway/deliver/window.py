@@ -8,12 +8,11 @@ counts as finished only when what follows from it is in a step (`take_step`) to 
 from __future__ import annotations
 
 import bisect
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-import msgspec
-
+from gateway.deliver.parking import Parking
 from gateway.store.port import (
     ClosedLetter,
     ParkedDelivery,
@@ -39,26 +38,16 @@ PARKED_KEYS = 1_000
 
 
 class Draft:
-    """What has happened since the last step."""
+    """What has happened since the last step, besides what changed about parked keys."""
 
     def __init__(self) -> None:
         self.predictions: list[Record] = []
-        self.parked: dict[str, ParkedDelivery] = {}
-        self.unparked: set[str] = set()
         self.letters: list[DeadLetter] = []
         self.closed: list[ClosedLetter] = []
-        self.noted: dict[str, Position] = {}
-        self.counts: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
 
-    def count(self, name: str, by: int = 1) -> None:
-        if by:
-            self.counts[name] = self.counts.get(name, 0) + by
-
-    def empty(self) -> bool:
-        return not (
-            self.predictions or self.parked or self.unparked or self.letters or self.closed
-            or self.noted or self.counts
-        )  # fmt: skip
+    def __bool__(self) -> bool:
+        return bool(self.predictions or self.letters or self.closed or self.counts.total())
 
 
 class Window:
@@ -71,24 +60,20 @@ class Window:
         block_key: bool,
         supersedes: Callable[[str], bool],
     ) -> None:
-        """`block_key` keeps a key waiting for its letter; `supersedes` says of a contract whether
-        newer state makes older state pointless (`kind: state`)."""
+        """`block_key` and `supersedes` as in Parking."""
         self.lease = lease
         self.read_to = lease.offset
         self._finished_before = list(lease.finished)
-        self._block_key = block_key
-        self._supersedes = supersedes
         self._waiting: list[Delivery] = []
         self._flying: dict[str, Delivery] = {}
         self._busy: set[str] = set()
-        self._parked: dict[str, list[ParkedDelivery]] = {}
-        self._watched = dict(lease.watched)
-        self._blocked = set(lease.watched) if block_key else set()
+        self._parking = Parking(
+            lease.parked, lease.watched, block_key=block_key, supersedes=supersedes
+        )
         self._recent: deque[tuple[str, bool]] = deque(maxlen=RECENT)
         self._suspects: set[str] = set()
         self._draft = Draft()
         self._committed = (lease.offset, tuple(lease.finished))
-        self.returned(lease.parked)
 
     # What comes in
 
@@ -109,26 +94,20 @@ class Window:
         self._waiting.extend(admitted)
         for letter in letters:
             self._open(letter)
-        self._draft.count("letters", len(letters))
-        self._draft.count("routed", len(admitted) + len(letters))
-        self._draft.count("skipped", skipped)
+        self._draft.counts.update(
+            letters=len(letters), routed=len(admitted) + len(letters), skipped=skipped
+        )
         self.read_to = read_to
 
     def returned(self, parked: Iterable[ParkedDelivery]) -> None:
-        """Take in deliveries that the store has parked: from before a restart, or replayed ones."""
-        known = {each.delivery.id for queue in self._parked.values() for each in queue}
+        """Take in deliveries that were parked from outside: letters that are replayed."""
         for each in parked:
-            if each.delivery.id not in known and each.delivery.id not in self._flying:
-                queue = self._parked.setdefault(each.delivery.record.message_key, [])
-                bisect.insort(queue, each, key=lambda parked: parked.delivery.offset)
+            if each.delivery.id not in self._flying and not self._parking.has(each.delivery):
+                self._parking.put(each, stored=True)
 
     def watches(self, watched: Mapping[str, Position | None]) -> None:
         """Take in which keys have open letters: those that have none any more are free."""
-        for key in [key for key in self._watched if key not in watched]:
-            del self._watched[key]
-            self._freed(key)
-        for key, position in watched.items():
-            self._watched.setdefault(key, position)
+        self._parking.watches(watched)
 
     # What goes out
 
@@ -136,29 +115,30 @@ class Window:
         """The next batch: parked deliveries that are due, then the log's, one a key."""
         batch: list[Delivery] = []
         size = 0
-        for key in [key for key, queue in self._parked.items() if self._due(key, queue, now)]:
-            delivery = self._parked[key][0].delivery
-            if self._overtaken(key, delivery):
-                self._supersede(key, delivery)
+        taken = self._busy | self._suspects
+        for delivery in self._parking.due(now):
+            if delivery.record.message_key in taken:
                 continue
-            if batch and (len(batch) >= max_records or size + _size(delivery) > max_bytes):
+            if self._parking.overtaken(delivery):
+                self._supersede(delivery)
+                continue
+            if _full(batch, size, delivery, max_records, max_bytes):
                 return self._send(batch)
+            taken.add(delivery.record.message_key)
             batch.append(delivery)
             size += _size(delivery)
-        taken: set[str] = {delivery.record.message_key for delivery in batch}
         left: list[Delivery] = []
         for place, delivery in enumerate(self._waiting):
-            if len(batch) >= max_records or (batch and size + _size(delivery) > max_bytes):
+            if _full(batch, size, delivery, max_records, max_bytes):
                 left.extend(self._waiting[place:])
                 break
             key = delivery.record.message_key
-            if key in self._parked or key in self._blocked:
-                self._park(ParkedDelivery(delivery, now, blocked=key in self._blocked))
-            elif key in self._busy or key in taken or key in self._suspects:
-                # Later ones of the key must not slip past this one in the same look.
-                taken.add(key)
+            if key in self._parking:
+                self._parking.wait(delivery, now)
+            elif key in taken:
                 left.append(delivery)
             else:
+                # Later ones of the key must not slip past this one in the same look.
                 taken.add(key)
                 batch.append(delivery)
                 size += _size(delivery)
@@ -167,152 +147,90 @@ class Window:
             self._suspects.clear()  # All were tried: begin anew with the first.
         return self._send(batch)
 
-    def _due(self, key: str, queue: list[ParkedDelivery], now: datetime) -> bool:
-        head = queue[0]
-        return (
-            key not in self._busy
-            and key not in self._suspects
-            and not head.blocked
-            and head.due_at <= now
-        )
-
     def _send(self, batch: list[Delivery]) -> list[Delivery]:
         for delivery in batch:
             self._flying[delivery.id] = delivery
             self._busy.add(delivery.record.message_key)
         return batch
 
+    def _supersede(self, delivery: Delivery) -> None:
+        self._parking.leave(delivery)
+        self._draft.counts["superseded"] += 1
+        self._close(
+            delivery,
+            LetterState.SUPERSEDED,
+            "a newer version of the same key has been delivered since",
+        )
+
     # What comes back
 
     def done(self, delivery: Delivery, prediction: Record | None, *, degraded: bool) -> None:
         """It was delivered."""
-        key = self._land(delivery)
-        self._draft.count("replayed" if delivery.letter else "delivered")
-        self._draft.count("degraded", int(degraded))
+        self._land(delivery, passed=True)
+        counts = self._draft.counts
+        counts["replayed" if delivery.letter else "delivered"] += 1
+        counts["degraded"] += degraded
         if prediction is not None:
             self._draft.predictions.append(prediction)
-            self._draft.count("predictions")
+            counts["predictions"] += 1
+        self._parking.note(delivery)
+        self._parking.leave(delivery)
         if delivery.letter:
-            self._draft.closed.append(
-                ClosedLetter(delivery.letter, LetterState.RESOLVED, "replayed: delivered")
-            )
-        if key in self._watched and _newer(delivery.record.position, self._watched[key]):
-            self._watched[key] = delivery.record.position
-            self._draft.noted[key] = delivery.record.position
-        self._unpark(key, delivery)
-        if delivery.letter:
-            self._freed(key)
-        self._recent.append((key, True))
-        self._suspects.clear()
+            self._close(delivery, LetterState.RESOLVED, "replayed: delivered")
 
     def dead(self, delivery: Delivery, letter: DeadLetter) -> None:
         """It cannot be delivered."""
-        key = self._land(delivery)
-        self._unpark(key, delivery)
+        key = self._land(delivery, passed=True)
+        self._draft.counts["letters"] += delivery.letter is None
+        self._parking.leave(delivery)
         self._open(letter)
-        self._draft.count("letters", int(delivery.letter is None))
-        if self._block_key:
-            self._block(key)
-        self._recent.append((key, True))
-        self._suspects.clear()
+        self._parking.block(key)
 
     def again(self, delivery: Delivery, verdict: Again) -> bool:
         """It is to be tried again. Returns whether the whole route must hold: because the
         endpoint is unavailable, or because so many keys fail that it must be."""
-        key = self._land(delivery)
         if verdict.holds_route:
+            self._land(delivery)
             self._put_back(delivery)
             return True
-        self._recent.append((key, False))
+        key = self._land(delivery, passed=False)
         if self._flood(key):
             self._suspects.add(key)
             self._put_back(delivery)
             return True
-        self._park(ParkedDelivery(verdict.delivery, verdict.due_at))
+        self._parking.wait(verdict.delivery, verdict.due_at)
         return False
+
+    def _land(self, delivery: Delivery, *, passed: bool | None = None) -> str:
+        del self._flying[delivery.id]
+        key = delivery.record.message_key
+        self._busy.discard(key)
+        if passed is not None:
+            self._recent.append((key, passed))
+        if passed:
+            self._suspects.clear()
+        return key
 
     def _flood(self, key: str) -> bool:
         if key in self._suspects:
             return True
-        failing = {each for each, passed in self._recent if not passed}
-        failures = sum(not passed for _, passed in self._recent)
-        many = len(failing) >= SUSPICIOUS_KEYS and 2 * failures >= len(self._recent)
-        return many or len(self._parked) >= PARKED_KEYS
-
-    def _land(self, delivery: Delivery) -> str:
-        del self._flying[delivery.id]
-        key = delivery.record.message_key
-        self._busy.discard(key)
-        return key
+        failing = [each for each, passed in self._recent if not passed]
+        many = len(set(failing)) >= SUSPICIOUS_KEYS and 2 * len(failing) >= len(self._recent)
+        return many or len(self._parking) >= PARKED_KEYS
 
     def _put_back(self, delivery: Delivery) -> None:
-        queue = self._parked.get(delivery.record.message_key)
-        if not (queue and queue[0].delivery.id == delivery.id):
+        if not self._parking.leads(delivery):
             bisect.insort(self._waiting, delivery, key=lambda waiting: waiting.offset)
-
-    # Parking
-
-    def _park(self, parked: ParkedDelivery) -> None:
-        """One that was tried goes back to its place, a new one behind those of its key."""
-        queue = self._parked.setdefault(parked.delivery.record.message_key, [])
-        if queue and queue[0].delivery.id == parked.delivery.id:
-            queue[0] = parked
-        else:
-            bisect.insort(queue, parked, key=lambda each: each.delivery.offset)
-        self._draft.parked[parked.delivery.id] = parked
-        self._draft.unparked.discard(parked.delivery.id)
-
-    def _unpark(self, key: str, delivery: Delivery) -> None:
-        queue = self._parked.get(key)
-        if queue and queue[0].delivery.id == delivery.id:
-            del queue[0]
-            self._draft.unparked.add(delivery.id)
-            self._draft.parked.pop(delivery.id, None)
-            if not queue:
-                del self._parked[key]
-
-    def _overtaken(self, key: str, delivery: Delivery) -> bool:
-        return (
-            delivery.letter is not None
-            and not delivery.forced
-            and self._supersedes(delivery.record.contract)
-            and _newer(self._watched.get(key), delivery.record.position)
-        )
-
-    def _supersede(self, key: str, delivery: Delivery) -> None:
-        assert delivery.letter is not None
-        self._unpark(key, delivery)
-        self._freed(key)
-        self._draft.count("superseded")
-        self._draft.closed.append(
-            ClosedLetter(
-                delivery.letter,
-                LetterState.SUPERSEDED,
-                "a newer version of the same key has been delivered since",
-            )
-        )
 
     def _open(self, letter: DeadLetter) -> None:
         assert isinstance(letter.subject, DeliverySubject)
-        self._watched.setdefault(letter.subject.delivery.record.message_key, None)
+        self._parking.watch(letter.subject.delivery.record.message_key)
         self._draft.letters.append(letter)
 
-    def _block(self, key: str) -> None:
-        """Its later records wait for the letter."""
-        self._blocked.add(key)
-        queue = self._parked.get(key)
-        if queue and not queue[0].blocked:
-            queue[0] = msgspec.structs.replace(queue[0], blocked=True)
-            self._draft.parked[queue[0].delivery.id] = queue[0]
-
-    def _freed(self, key: str) -> None:
-        """No letter holds it back any more."""
-        self._blocked.discard(key)
-        queue = self._parked.get(key, [])
-        for place, parked in enumerate(queue):
-            if parked.blocked:
-                queue[place] = msgspec.structs.replace(parked, blocked=False)
-                self._draft.parked[parked.delivery.id] = queue[place]
+    def _close(self, delivery: Delivery, state: LetterState, resolution: str) -> None:
+        assert delivery.letter is not None
+        self._draft.closed.append(ClosedLetter(delivery.letter, state, resolution))
+        self._parking.free(delivery.record.message_key)
 
     # What is to be committed
 
@@ -320,28 +238,28 @@ class Window:
         """Everything since the last step, to be committed at once; None when nothing happened.
         The caller commits it before it takes another."""
         offset, finished = self._low()
-        draft = self._draft
-        if draft.empty() and (offset, finished) == self._committed:
+        if self.draft_is_empty and (offset, finished) == self._committed:
             return None
-        self._draft = Draft()
+        draft, self._draft = self._draft, Draft()
+        parking = self._parking.take_changes()
         self._committed = (offset, finished)
         return RouteStep(
             lease=self.lease,
             offset=offset,
             finished=finished,
             predictions=draft.predictions,
-            parked=list(draft.parked.values()),
-            unparked=sorted(draft.unparked),
+            parked=list(parking.parked.values()),
+            unparked=sorted(parking.unparked),
             letters=draft.letters,
             closed=draft.closed,
-            noted=draft.noted,
+            noted=parking.noted,
             tally=RouteTally(**draft.counts),
         )
 
     def _low(self) -> tuple[int, tuple[tuple[int, int], ...]]:
         """The offset up to which all is finished, and the finished stretches above it."""
-        held = {queue[0].delivery.id for queue in self._parked.values()}
-        flying = (each.offset for each in self._flying.values() if each.id not in held)
+        parked = self._parking.ids()
+        flying = (each.offset for each in self._flying.values() if each.id not in parked)
         unfinished = sorted([*(each.offset for each in self._waiting), *flying])
         # What was finished before a restart and is not read again yet is still finished.
         ahead = tuple(
@@ -361,7 +279,7 @@ class Window:
 
     @property
     def draft_is_empty(self) -> bool:
-        return self._draft.empty()
+        return not self._draft and not self._parking.changed
 
     @property
     def waiting(self) -> int:
@@ -377,23 +295,20 @@ class Window:
 
     @property
     def parked_keys(self) -> int:
-        return len(self._parked)
+        return len(self._parking)
 
     def next_due(self) -> datetime | None:
         """When the first parked key is to be tried again."""
-        dues = [
-            queue[0].due_at
-            for key, queue in self._parked.items()
-            if not queue[0].blocked and key not in self._busy
-        ]
+        dues = [due for key, due in self._parking.dues() if key not in self._busy]
         return min(dues, default=None)
+
+
+def _full(
+    batch: list[Delivery], size: int, delivery: Delivery, max_records: int, max_bytes: int
+) -> bool:
+    """One that is larger than a batch goes alone."""
+    return bool(batch) and (len(batch) >= max_records or size + _size(delivery) > max_bytes)
 
 
 def _size(delivery: Delivery) -> int:
     return len(memoryview(delivery.record.data))
-
-
-def _newer(one: Position | None, other: Position | None) -> bool:
-    if one is None:
-        return False
-    return other is None or (one.stream == other.stream and one > other)
