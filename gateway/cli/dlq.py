@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from gateway.cli.exits import CommandError, Exit
 from gateway.cli.options import HERE, Json, KeyEnv, Overlay, ProjectDir, Target, Url
-from gateway.cli.output import ago, counted, print_json, say, short, table
+from gateway.cli.output import ago, counted, print_json, say, short, table, write_bytes
 
 app = typer.Typer(name="dlq", help="Dead letters.", no_args_is_help=True)
 
@@ -92,7 +91,7 @@ def show(
     target = Target(project, overlay, url, key_env)
     if raw:
         where = path("deadletters", letter, "raw")
-        sys.stdout.buffer.write(call(target, lambda gateway: gateway.raw(where)))
+        write_bytes(call(target, lambda gateway: gateway.raw(where)))
         return
     where = path("deadletters", letter)
     found: dict[str, Any] = call(target, lambda gateway: gateway.get(where))

@@ -115,7 +115,7 @@ def tell(error: BaseException, *, as_json: bool) -> int:
         traceback.print_exception(error)
     told = describe(error)
     if as_json:
-        sys.stdout.write(json.dumps({"error": told}, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps({"error": told}) + "\n")
     elif told["code"] == "interrupted":
         sys.stderr.write("\n")
     else:

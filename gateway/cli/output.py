@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TICK, CROSS, DASH = "✓", "✗", "–"
+PLAIN = str.maketrans({TICK: "ok", CROSS: "WRONG", DASH: "-", "·": "-", "→": "->", "…": "..."})
+"""What our own signs become where the terminal has none of them."""
 PIPE_WIDTH = 200
 
 
@@ -18,7 +20,14 @@ def print_json(document: Any) -> None:
     """Write one document, indented for a person who looks at it."""
     import msgspec
 
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
+
+
+def write_bytes(text: bytes) -> None:
+    """Write bytes to standard output as they are: JSON is UTF-8 whatever the terminal speaks."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -41,7 +50,11 @@ def visible(text: str) -> str:
     """Text from elsewhere, safe on a terminal: no control characters but line breaks."""
     encoding = sys.stdout.encoding or "utf-8"
     shown = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
-    return shown.encode(encoding, "replace").decode(encoding)
+    try:
+        shown.encode(encoding)
+    except UnicodeEncodeError:
+        shown = shown.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+    return shown
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:

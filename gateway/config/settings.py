@@ -31,20 +31,18 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def nested(document: Document) -> dict[str, Any]:
     """The file's values in the shape of the Project model: the connectors' settings apart."""
-    value = dict(document.value)
+    # A section whose every line is commented out is null, and means nothing.
+    value = {name: each for name, each in document.value.items() if each is not None}
     for kind, model in (("sources", Source), ("endpoints", Endpoint)):
         if isinstance(value.get(kind), dict):
             value[kind] = {name: _split(each, model) for name, each in value[kind].items()}
-    for source in (value.get("sources") or {}).values() if _is_map(value.get("sources")) else ():
-        if _is_map(source) and _is_map(source.get("streams")):
+    sources = value.get("sources")
+    for source in sources.values() if isinstance(sources, dict) else ():
+        if isinstance(source, dict) and isinstance(source.get("streams"), dict):
             source["streams"] = {
                 name: _split(each, Stream) for name, each in source["streams"].items()
             }
     return value
-
-
-def _is_map(value: Any) -> bool:
-    return isinstance(value, dict)
 
 
 def _split(value: Any, model: type[BaseModel]) -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.projects import ROWS, headrace
+from tests.unit.cli.projects import ROWS, headrace, spawned
 
 
 def test_check_says_what_was_found_and_what_a_run_will_do(project: Path):
@@ -206,3 +206,13 @@ def test_connectors_are_listed_with_the_projects_own(project: Path):
 def test_a_table_has_room_in_a_pipe(worked: Path):
     out = headrace("dlq", "list", cwd=worked).out
     assert "expected a valid string" in out
+
+
+def test_a_terminal_without_our_signs_still_tells_right_from_wrong(project: Path):
+    ascii_only = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    (project / "customers.jsonl").write_text('{"id": "é", "name": "Zoë"}\n{"id": 2}\n')
+    out = spawned("preview", "crm/customers", cwd=project, **ascii_only).out
+    assert "ok customer.v1 ?" in out
+    assert "WRONG contract_violated" in out
+    told = spawned("preview", "crm/customers", "--json", cwd=project, **ascii_only)
+    assert told.json["records"][0]["data"]["name"] == "Zoë"

@@ -276,6 +276,11 @@ def test_an_empty_file_is_a_project_that_does_nothing(tmp_path: Path):
     assert load(tmp_path).project.sources == {}
 
 
+def test_a_section_without_a_line_is_none(tmp_path: Path):
+    (tmp_path / "headrace.yaml").write_text("sources:\n  # erp: {}\nroutes:\napi:\n")
+    assert load(tmp_path).project.api.port == 8400
+
+
 def test_a_projects_own_connector_that_fails_is_told_with_its_line(project: ProjectFolder):
     project.write("connectors/broken.py", "import os\n\nos.nothing\n")
     problems = [each for each in project.problems() if each.file == "connectors/broken.py"]
