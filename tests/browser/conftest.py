@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.conftest import require
-from tests.unit.api.conftest import app, metrics, world
+from tests.unit.api.conftest import app, filled, metrics, world
 
-__all__ = ["app", "metrics", "world"]
+__all__ = ["app", "filled", "metrics", "world"]
 
 FLAGS = [
     "--no-sandbox",

@@ -1,17 +1,35 @@
 from __future__ import annotations
 
+import asyncio
+import shutil
+
 import httpx2
 import pytest
 
+from contracts import CustomerV1, TicketV1
 from gateway.api.app import create_app
 from gateway.metrics import Metrics
 from tests.unit.api.world import World
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory):
+    """The store's file with something of everything in it, made once and copied for each test."""
+    folder = tmp_path_factory.mktemp("filled")
+
+    async def fill():
+        world = await World.open(folder)
+        await world.fill()
+        await world.store.close()
+
+    asyncio.run(fill())
+    return folder / "headrace.db"
+
+
 @pytest.fixture
-async def world(tmp_path):
+async def world(filled, tmp_path):
+    shutil.copy(filled, tmp_path)
     opened = await World.open(tmp_path)
-    await opened.fill()
     yield opened
     await opened.store.close()
 
@@ -23,8 +41,6 @@ def metrics():
 
 @pytest.fixture
 def app(world, metrics):
-    from contracts import CustomerV1, TicketV1
-
     return create_app(
         world,
         version="1.2.3",
