@@ -82,9 +82,8 @@ def normalise(
         try:
             records.append(_record(row, position, page.stream, program, generation, now, limits))
         except Rejected as reason:
-            letters.append(
-                _letter(ids(), _subject(row, position, page.stream), reason, program, now)
-            )
+            letter = _letter(ids(), _subject(row, position, page.stream), reason, program, now)
+            letters.append(msgspec.structs.replace(letter, key=_key(row, program, limits)))
     return Normalised(records, letters)
 
 
@@ -128,7 +127,10 @@ def renormalise(
     except Rejected as reason:
         again = _letter(letter.id, subject, reason, program, now)
         return msgspec.structs.replace(
-            again, opened_at=letter.opened_at, attempts=(*letter.attempts, *again.attempts)
+            again,
+            key=letter.key,
+            opened_at=letter.opened_at,
+            attempts=(*letter.attempts, *again.attempts),
         )
 
 
@@ -216,6 +218,16 @@ def _values(body: Any, limits: Limits) -> Mapping[str, Any]:
         return body
     except RowError as error:
         raise Rejected(error.code, error.detail) from None
+
+
+def _key(row: RawRow, program: Program, limits: Limits) -> str | None:
+    """The key of a row that cannot go on, where it can be had: operators look for it."""
+    if row.key is not None:
+        return row.key
+    try:
+        return program.key(_values(row.body, limits))
+    except (Rejected, ArithmeticError, RecursionError, TypeError, ValueError):
+        return None
 
 
 def _subject(row: RawRow, position: Position, stream: StreamId) -> RawSubject:

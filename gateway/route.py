@@ -95,6 +95,8 @@ def _loop(delivery: Delivery, rule: Rule, now: datetime, id: str) -> DeadLetter:
         fingerprint=fingerprint("loop", rule.route),
         subject=DeliverySubject(delivery),
         opened_at=now,
+        contract=delivery.record.contract,
+        key=delivery.record.key,
     )
 
 
@@ -106,4 +108,6 @@ def _unanswered(delivery: Delivery, error: ConditionError, now: datetime, id: st
         fingerprint=fingerprint(error.code, delivery.route, error.message),
         subject=DeliverySubject(delivery),
         opened_at=now,
+        contract=delivery.record.contract,
+        key=delivery.record.key,
     )

@@ -200,6 +200,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
     closed_at: datetime | None = None
     resolution: str | None = None
     contract: str | None = None
+    key: str | None = None
+    """The entity's key, where it is known: operators look for it."""
 
     @property
     def stage(self) -> Literal["normalise", "deliver"]:

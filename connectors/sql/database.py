@@ -61,6 +61,12 @@ class Database:
                     "idle_in_transaction_session_timeout": "300000",
                 },
             }
+        if dialect in {"mysql", "mariadb"}:
+            options["connect_args"] = {
+                "connect_timeout": max(1, int(config.connect_timeout_secs)),
+                # Without the strict mode a value too long is cut and a bad one made zero.
+                "init_command": "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL'",
+            }
         if dialect == "sqlite":
             options["connect_args"] = {"timeout": config.connect_timeout_secs}
             options["poolclass"] = NullPool

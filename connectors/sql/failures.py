@@ -23,6 +23,7 @@ from gateway.errors import (
     Refusal,
 )
 
+DRIVERS = {"asyncpg", "sqlite3", "aiosqlite", "asyncmy", "aiomysql", "pymysql"}
 UNAVAILABLE = {"08", "53", "57", "58", "XX", "25", "40"}
 """SQLSTATE classes: connection, resources, operator, system, internal, state, rollback."""
 SHAPE = {"42P01", "42703", "3F000", "42704", "42883", "42804", "42P02", "42702"}
@@ -31,6 +32,7 @@ MISSING_CONFLICT_TARGET = "42P10"
 FOREIGN_KEY = {"23503", "1452"}
 NOT_NULL = {"23502", "1048", "1364"}
 
+MYSQL_DRIVERS = {"asyncmy", "aiomysql", "pymysql"}
 MYSQL_AUTH = {1044, 1045, 1698, 1820, 3118, 2059, 2061}
 MYSQL_PERMISSION = {1142, 1143, 1227, 1370}
 MYSQL_SHAPE = {1049, 1054, 1146}
@@ -60,9 +62,8 @@ async def translated(database: str, stream: str | None = None) -> AsyncIterator[
         ) from None
     except Exception as error:
         # A driver's own error, from before SQLAlchemy had a connection to wrap it with.
-        if state_of(error) is None and not type(error).__module__.startswith(
-            ("asyncpg", "aiomysql", "asyncmy", "pymysql", "sqlite3", "aiosqlite")
-        ):
+        module = type(error).__module__.partition(".")[0]
+        if state_of(error) is None and module not in DRIVERS:
             raise
         raise translate(error, database, stream) from None
 
@@ -74,10 +75,10 @@ def translate(error: BaseException, database: str, stream: str | None) -> Headra
     number = _mysql_number(error)
     if isinstance(error, PoolTimeoutError):
         return Outage(f"{place}: every connection of the pool is in use.", code="pool_exhausted")
-    if state is not None:
-        return _by_sqlstate(state, place, text, stream, error)
     if number is not None:
         return _by_mysql_number(number, place, text)
+    if state is not None:
+        return _by_sqlstate(state, place, text, stream, error)
     return _by_text(place, text)
 
 
@@ -117,7 +118,10 @@ def _by_sqlstate(
 
 def _by_mysql_number(number: int, place: str, text: str) -> HeadraceError:
     if number in MYSQL_AUTH:
-        return AuthError(f"{place} refused the login: {text}")
+        return AuthError(
+            f"{place} refused the login: {text}.",
+            mend="Check the user and the database in `url`, and the secret `password` leads to.",
+        )
     if number in MYSQL_PERMISSION:
         return ConfigError(f"{place}: {text}", code="permission_denied")
     if number in MYSQL_SHAPE:
@@ -193,7 +197,8 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 def _mysql_number(error: BaseException) -> int | None:
     for each in _chain(error):
-        if "mysql" in type(each).__module__ and each.args and isinstance(each.args[0], int):
+        module = type(each).__module__.partition(".")[0]
+        if module in MYSQL_DRIVERS and each.args and isinstance(each.args[0], int):
             return each.args[0]
     return None
 

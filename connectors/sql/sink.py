@@ -134,5 +134,7 @@ def _refused(error: RowRefusal, settings: SqlStream) -> Outcome:
         return Later(error.code, error.message, costs_attempt=True)
     detail = error.message
     if (error.state in NOT_NULL or error.state == "NOT_NULL") and settings.write == "upsert":
-        detail += " If the row is there already, say `write: update`, which inserts nothing."
+        detail = detail.rstrip(".") + (
+            ". If the row is there already, say `write: update`, which inserts nothing."
+        )
     return Refused(error.code, detail)

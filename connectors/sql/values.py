@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -62,7 +62,14 @@ def decoder(declared: str, dialect: str) -> Decode | None:
         return None if base in POSTGRES_PLAIN else plain
     if base == "json":
         return parsed_json
+    if base == "timestamp" and dialect in {"mysql", "mariadb"}:
+        return _in_utc
     return None if dialect == "sqlite" else plain
+
+
+def _in_utc(value: Any) -> Any:
+    """MySQL keeps a TIMESTAMP in UTC and, in our sessions, shows it so; the driver drops the zone."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else plain(value)
 
 
 POSTGRES_PLAIN = {

@@ -172,8 +172,10 @@ def _changed(batch: Batch, new: str, differs: str) -> str:
     """The condition that a row would change, and with a version column, that it is newer."""
 
     def comparable(value: str, each: Column) -> str:
+        if batch.database.dialect == "sqlite":
+            return f"{value} COLLATE BINARY"
         # json has no equality; its text has, and there a mere reformatting is a change.
-        return f"{value}::text" if each.type in TEXTUAL else value
+        return f"{value}::text" if each.type.rpartition(".")[2] in TEXTUAL else value
 
     changed = " OR ".join(
         f"{comparable(f't.{batch.name(c)}', c)} {differs} {comparable(f'{new}.{batch.name(c)}', c)}"
@@ -185,8 +187,9 @@ def _changed(batch: Batch, new: str, differs: str) -> str:
     return f"({changed}) AND (t.{version} IS NULL OR t.{version} < {new}.{version})"
 
 
-TEXTUAL = {"json", "xml", "point", "polygon", "box", "circle", "path", "line", "lseg"}
-"""PostgreSQL's types without an equality that compares contents."""
+SPELLED = {"char", "varchar", "text", "nchar", "nvarchar", "tinytext", "mediumtext", "longtext"}
+TEXTUAL = {"json", "xml", "point", "polygon", "box", "circle", "path", "line", "lseg", "citext"}
+"""PostgreSQL's types whose equality, if they have one, does not compare contents."""
 
 
 def _effect(batch: Batch, *, changed: bool, was_there: bool) -> Effect:
@@ -209,8 +212,8 @@ async def one_row(connection: AsyncConnection, batch: Batch, row: Values) -> Eff
     if batch.deletes:
         gone = await connection.execute(delete(target).where(same))
         return Effect.DELETED if gone.rowcount else Effect.UNCHANGED
-    there = (await connection.execute(select(text("1")).select_from(target).where(same))).first()
-    if there is None:
+    held = (await connection.execute(select(target).where(same))).mappings().first()
+    if held is None:
         if batch.updates:
             return Effect.MISSING
         await connection.execute(insert(target).values(values))
@@ -218,10 +221,18 @@ async def one_row(connection: AsyncConnection, batch: Batch, row: Values) -> Eff
     if not batch.columns:
         return Effect.UNCHANGED
     differs = or_(*(target.c[c.name].is_distinct_from(values.get(c.name)) for c in batch.columns))
-    conditions = [same, differs]
+    # Many collations call texts equal that differ in case or accents.
+    respelled = any(
+        isinstance(held[c.name], str)
+        and isinstance(values.get(c.name), str)
+        and c.type in SPELLED
+        and held[c.name] != values[c.name]
+        for c in batch.columns
+    )
+    conditions = [same] if respelled else [same, differs]
     if batch.version is not None:
-        held = target.c[batch.version.name]
-        conditions.append(or_(held.is_(None), held < values.get(batch.version.name)))
+        version = target.c[batch.version.name]
+        conditions.append(or_(version.is_(None), version < values.get(batch.version.name)))
     sets = {c.name: values.get(c.name) for c in batch.columns}
     changed = await connection.execute(update(target).where(*conditions).values(sets))
     return Effect.WRITTEN if changed.rowcount else Effect.UNCHANGED

@@ -89,10 +89,10 @@ class LetterDetail(msgspec.Struct, frozen=True):
 def letter_view(letter: DeadLetter) -> LetterView:
     subject = letter.subject
     if isinstance(subject, RawSubject):
-        stream, position, key, route = subject.stream, subject.position, subject.key, None
+        stream, position, route = subject.stream, subject.position, None
     else:
         record = subject.delivery.record
-        stream, position, key = record.stream, record.position, record.key
+        stream, position = record.stream, record.position
         route = subject.delivery.route
     return LetterView(
         id=letter.id,
@@ -104,7 +104,7 @@ def letter_view(letter: DeadLetter) -> LetterView:
         source=stream.source,
         stream=stream.stream,
         route=route,
-        key=key,
+        key=letter.key,
         contract=letter.contract,
         position=str(position),
         attempts=len(letter.attempts),

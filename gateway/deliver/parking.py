@@ -63,6 +63,10 @@ class Parking:
         queue = self._queues.get(delivery.record.message_key, ())
         return any(each.delivery.id == delivery.id for each in queue)
 
+    def left(self, delivery: Delivery) -> bool:
+        """Whether it is settled, and the store does not know yet."""
+        return delivery.id in self._changes.unparked
+
     def leads(self, delivery: Delivery) -> bool:
         """Whether it is the first of its key."""
         queue = self._queues.get(delivery.record.message_key)

@@ -108,4 +108,5 @@ def _letter(
         opened_at=now,
         attempts=delivery.attempts,
         contract=delivery.record.contract,
+        key=delivery.record.key,
     )

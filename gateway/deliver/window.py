@@ -100,9 +100,15 @@ class Window:
         self.read_to = read_to
 
     def returned(self, parked: Iterable[ParkedDelivery]) -> None:
-        """Take in deliveries that were parked from outside: letters that are replayed."""
+        """Take in deliveries that were parked from outside: letters that are replayed. What the
+        store says may be older than what is known here."""
         for each in parked:
-            if each.delivery.id not in self._flying and not self._parking.has(each.delivery):
+            known = (
+                each.delivery.id in self._flying
+                or self._parking.has(each.delivery)
+                or self._parking.left(each.delivery)
+            )
+            if not known:
                 self._parking.put(each, stored=True)
 
     def watches(self, watched: Mapping[str, Position | None]) -> None:

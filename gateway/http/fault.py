@@ -72,7 +72,9 @@ def _before(error: BaseException, host: str, timeout_secs: float) -> Outage:
 
 def _after(error: BaseException, host: str, timeout_secs: float) -> Ambiguous:
     if isinstance(error, asyncio.TimeoutError):
-        return Unanswered(f"{host} did not answer within {timeout_secs:g} s.", code="answer_timeout")
+        return Unanswered(
+            f"{host} did not answer within {timeout_secs:g} s.", code="answer_timeout"
+        )
     if isinstance(error, aiohttp.ClientPayloadError):
         return Unanswered(f"The answer of {host} was cut short.", code="body_cut_short")
     if isinstance(error, _MALFORMED):

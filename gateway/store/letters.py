@@ -46,7 +46,8 @@ def letter_key(letter: DeadLetter) -> str | None:
     subject = letter.subject
     if isinstance(subject, DeliverySubject):
         return subject.delivery.record.message_key
-    return None if subject.key is None else message_key(subject.stream, subject.key)
+    key = letter.key if subject.key is None else subject.key
+    return None if key is None else message_key(subject.stream, key)
 
 
 def _values(letter: DeadLetter, log_end: int) -> dict[str, Any]:
@@ -93,6 +94,7 @@ def _letter_of(row: Row[Any]) -> DeadLetter:
         closed_at=row.closed_at,
         resolution=row.resolution,
         contract=row.contract,
+        key=None if row.key is None else msgspec.json.decode(row.key)[2],
     )
 
 

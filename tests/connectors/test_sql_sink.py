@@ -122,6 +122,18 @@ async def test_inserts_updates_and_leaves_alone(place: Place, tmp_path: Path) ->
     ]  # fmt: skip
 
 
+async def test_a_change_of_case_is_a_change(place: Place, tmp_path: Path) -> None:
+    await place.run("DROP TABLE scores")
+    collation = "" if place.url.startswith("postgresql") else "COLLATE NOCASE"
+    await place.run(
+        f"CREATE TABLE scores (customer text PRIMARY KEY, reason text {collation}, rank real)"
+    )
+    assert receipts(await push(place, [write_of("a", reason="x", rank=1)], tmp_path)) == ["written"]
+    for reason, rank, receipt in [("X", 1, "written"), ("X", Decimal("1.0"), "unchanged")]:
+        again = [write_of("a", reason=reason, rank=rank)]
+        assert receipts(await push(place, again, tmp_path)) == [receipt]
+
+
 async def test_deletes(place: Place, tmp_path: Path) -> None:
     await push(place, [write_of(name, rank=None) for name in "ab"], tmp_path)
     gone = [

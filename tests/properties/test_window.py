@@ -96,6 +96,7 @@ class Route(RuleBasedStateMachine):
             self.store.lease(), block_key=self.block_key, supersedes=lambda _: True
         )
         self.flying = []
+        self.resolved: set[str] = set()
 
     @rule(keys=st.lists(KEYS, min_size=1, max_size=6))
     def append(self, keys: list[str]) -> None:
@@ -136,6 +137,9 @@ class Route(RuleBasedStateMachine):
             if not one.letter:
                 assert all(offset <= one.offset for offset, _ in before), "out of order"
             before.append((one.offset, bool(one.letter)))
+            assert one.letter not in self.resolved, "a letter was delivered twice"
+            if one.letter:
+                self.resolved.add(one.letter)
             made = record(key, one.offset, position=Position("@score", one.offset, 0))
             self.window.done(one, made, degraded=False)
         elif answer == "dead":
@@ -170,7 +174,7 @@ class Route(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def replay(self, data: st.DataObject) -> None:
-        self.commit()
+        # Not committed first: what the store says is older than what the window knows.
         letters = [each for each in self.store.letters.values() if each.state is LetterState.OPEN]
         if not letters:
             return

@@ -67,6 +67,7 @@ def raw_letter(id: str = "L1", key: str | None = "a", page: int = 0, row: int = 
         ),
         opened_at=NOON,
         contract="customer.v1",
+        key=key,
     )
 
 
@@ -80,6 +81,7 @@ def sent_letter(id: str = "L1", of: Delivery | None = None) -> DeadLetter:
         subject=DeliverySubject(of or delivery()),
         opened_at=NOON,
         contract="customer.v1",
+        key=(of or delivery()).record.key,
     )
 
 

@@ -185,3 +185,12 @@ def test_a_success_on_a_watched_key_notes_its_position() -> None:
 def test_nothing_happened_is_no_step() -> None:
     route = window()
     assert route.take_step() is None
+
+
+def test_a_letter_that_is_settled_but_not_committed_does_not_come_back() -> None:
+    parked = [ParkedDelivery(delivery("a", 1, letter="L1"), NOON)]
+    route = window(parked=parked)
+    (one,) = route.take(NOON, 10, MIB)
+    route.done(one, None, degraded=False)
+    route.returned(parked)  # The store has not heard of it yet.
+    assert route.take(NOON, 10, MIB) == []
