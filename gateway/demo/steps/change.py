@@ -9,7 +9,7 @@ from typing import Any
 from gateway.demo.count import instant
 from gateway.demo.tale import Tale
 
-CHANGES = 5
+CHANGES = 4
 WANTED_MS = 2_000
 
 

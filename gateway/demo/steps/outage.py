@@ -9,7 +9,7 @@ from gateway.demo.model import received
 from gateway.demo.running import route
 from gateway.demo.tale import Tale
 
-SECONDS = 4
+SECONDS = 3
 ROWS = 120
 ROUTE = "score-payments"
 

@@ -23,11 +23,12 @@ async def tell(tale: Tale) -> None:
         ROWS,
     )
     tale.screen.line(f"payments.items is now called quantity; {ROWS} more payments come in")
-    drift = (await tale.until(
-        lambda: tale.gateway.command("drift", "list"),
+    found = await tale.until(
+        lambda: tale.gateway.get("/v1/drifts"),
         lambda found: bool(found["drifts"]),
         waiting_for="until it is noticed",
-    ))["drifts"][0]  # fmt: skip
+    )
+    drift = found["drifts"][0]
     status = await tale.gateway.status()
     held = stream(status, STREAM)
     shown = (await tale.gateway.command("drift", "show", drift["id"]))["drift"]
