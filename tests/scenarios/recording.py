@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiohttp import web
 
@@ -13,12 +14,17 @@ from gateway.demo.count import Entity, Received, instant
 
 class Recorder:
     """`url` takes batches as the endpoint `http` sends them. `pause_secs` is how long it thinks
-    over each, after writing it down."""
+    over each, after writing it down; `answer` makes a model of it."""
 
-    def __init__(self, pause_secs: float = 0.0) -> None:
+    def __init__(
+        self,
+        pause_secs: float = 0.0,
+        answer: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> None:
         self.received: list[Received] = []
         self.requests = 0
         self.pause_secs = pause_secs
+        self.answer = answer
         self.port = 0
 
     @property
@@ -38,14 +44,19 @@ class Recorder:
                 )
             )
         await asyncio.sleep(self.pause_secs)
-        return web.json_response(
-            {"results": [{"id": each["id"], "status": "ok"} for each in body["records"]]}
-        )
+        results: list[dict[str, Any]] = []
+        for each in body["records"]:
+            results.append({"id": each["id"], "status": "ok"})
+            if self.answer is not None:
+                results[-1]["answer"] = self.answer(each)
+        return web.json_response({"results": results})
 
 
 @asynccontextmanager
-async def recorder(pause_secs: float = 0.0) -> AsyncIterator[Recorder]:
-    made = Recorder(pause_secs)
+async def recorder(
+    pause_secs: float = 0.0, answer: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+) -> AsyncIterator[Recorder]:
+    made = Recorder(pause_secs, answer)
     app = web.Application()
     app.router.add_post("/records", made.take)
     runner = web.AppRunner(app, shutdown_timeout=1.0)
