@@ -64,7 +64,9 @@ async def trained(server: ModelServer, cache: Path) -> Trained:
     """
     python = await server.install()
     script = INFERENCE / "training.py"
-    recipe = hashlib.sha256(script.read_bytes() + DATA.read_bytes() + str(CUSTOMERS).encode())
+    # What one server's environment has pickled, another's need not be able to read.
+    parts = f"{server.name} {CUSTOMERS}".encode()
+    recipe = hashlib.sha256(script.read_bytes() + DATA.read_bytes() + parts)
     folder = cache / recipe.hexdigest()[:16]
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)

@@ -31,6 +31,8 @@ STEPS = (
 )
 HOME_VARIABLE = "HEADRACE_DEMO_HOME"
 INTERRUPTED = 130
+WIDTH = 110
+"""Of what is written to a file or a pipe."""
 
 
 def main(*, keep: bool, json: bool) -> int:
@@ -39,6 +41,8 @@ def main(*, keep: bool, json: bool) -> int:
     Raises ServerError where a part of it cannot be had or does not come up.
     """
     console = Console(stderr=json, highlight=False)
+    if not console.is_terminal:
+        console = Console(stderr=json, highlight=False, width=WIDTH)
     figures = asyncio.run(_interruptible(Screen(console), keep=keep))
     if figures is None:
         return INTERRUPTED

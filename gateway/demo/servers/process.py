@@ -126,7 +126,7 @@ async def port_open(port: int, host: str = "127.0.0.1") -> bool:
     """Whether somebody listens there."""
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 1)
-    except (OSError, asyncio.TimeoutError):
+    except (TimeoutError, OSError):
         return False
     writer.close()
     return True
