@@ -24,6 +24,7 @@ MAX_INTEGER_BITS = 14_000
 """Python refuses to print integers of more than 4,300 digits."""
 
 _NOT_A_NUMBER = re.compile(rb"[:\[,\s](-?Infinity|NaN|nan)\s*[,\]}]")
+_LONG_INTEGER = re.compile(rb"[0-9]{4301}")
 _SPACED_COLON = re.compile(rb"\s:")
 
 
@@ -208,13 +209,18 @@ def _explain(body: bytes, error: ValueError) -> NoReturn:
     elif found := _NOT_A_NUMBER.search(body):
         reason = f"it holds {found[1].decode()}, which JSON does not have"
     elif "out of range" in str(error):
-        raise RowError("row_number_out_of_range", "an integer has more than 4,300 digits") from None
+        long = _LONG_INTEGER.search(body)
+        where = f" at offset {long.start():,}" if long else ""
+        raise RowError(
+            "row_number_out_of_range", f"an integer{where} has more than 4,300 digits"
+        ) from None
     else:
         reason = str(error).removeprefix("JSON is malformed: ")
         try:
             json.loads(body, parse_int=_ignored)
         except json.JSONDecodeError as wrong:
-            reason = f"{wrong.msg.lower()} at offset {wrong.pos:,}"
+            what = wrong.msg.lower().rstrip(": ").removesuffix(" at")
+            reason = f"{what} at offset {wrong.pos:,}"
         except (ValueError, RecursionError):
             pass
         else:
