@@ -10,6 +10,7 @@ from gateway.config.model import Project
 from gateway.control import Change
 
 SWAPPED_STREAM = frozenset({"mapping", "every_secs", "on_flood", "drift"})
+OF_THE_PROCESS = frozenset({"instance", "storage", "api", "contracts", "connectors"})
 SWAPPED_ROUTE = frozenset({"when", "batch", "retry"})
 
 
@@ -29,12 +30,22 @@ def changes(before: LoadedProject, after: LoadedProject) -> list[Change]:
 
 
 def restart_needed(before: LoadedProject, after: LoadedProject) -> list[str]:
-    """The places whose change the workers cannot take in between two pages."""
-    return [
-        place
-        for place, _, _ in _differences(_plain(before.project), _plain(after.project), "")
-        if not _swapped(place.split("."), before.project, after.project)
-    ]
+    """The places whose change only a new process takes in."""
+    return [place for place in _places(before, after) if place.split(".")[0] in OF_THE_PROCESS]
+
+
+def replacement_needed(before: LoadedProject, after: LoadedProject) -> bool:
+    """Whether a change goes beyond what workers take in between two pages: another endpoint, a
+    new stream, a route that is gone. All are drained then, and begin anew."""
+    return not all(
+        _swapped(place.split("."), before.project, after.project)
+        for place in _places(before, after)
+    )
+
+
+def _places(before: LoadedProject, after: LoadedProject) -> list[str]:
+    found = _differences(_plain(before.project), _plain(after.project), "")
+    return [place for place, _, _ in found]
 
 
 def _swapped(place: list[str], before: Project, after: Project) -> bool:

@@ -16,8 +16,9 @@ from gateway.config.model import Project
 from gateway.control import ApplyReport, EndpointStatus, ReplayReport, Status
 from gateway.errors import ConfigError
 from gateway.events import emit
-from gateway.pipeline.applying import changes, restart_needed
+from gateway.pipeline.applying import changes, replacement_needed, restart_needed
 from gateway.pipeline.assembly import Assembly, assemble
+from gateway.pipeline.machinery import Machinery
 from gateway.pipeline.replaying import Replaying
 from gateway.pipeline.workers import Workers
 from gateway.store.port import Drift, LetterFilter, Store
@@ -25,13 +26,13 @@ from gateway.types import Cursor, StreamId
 
 
 class GatewayControl:
-    """`gateway.control.Control`. `workers` is None where nothing runs."""
+    """`gateway.control.Control`. `machinery` is None where nothing runs."""
 
     def __init__(
         self,
         assembly: Assembly,
         store: Store,
-        workers: Workers | None,
+        machinery: Machinery | None,
         *,
         version: str,
         clock: Callable[[], datetime],
@@ -39,11 +40,11 @@ class GatewayControl:
     ) -> None:
         self.assembly = assembly
         self._store = store
-        self._workers = workers
+        self._machinery = machinery
         self._version = version
         self._clock = clock
-        self._started_at = clock() if workers else None
-        self._unready: str | None = "starting" if workers else None
+        self._started_at = clock() if machinery else None
+        self._unready: str | None = "starting" if machinery else None
         self._replaying = Replaying(
             store,
             lambda: self.assembly,
@@ -59,6 +60,10 @@ class GatewayControl:
     @property
     def store(self) -> Store:
         return self._store
+
+    @property
+    def _workers(self) -> Workers | None:
+        return None if self._machinery is None else self._machinery.workers
 
     def ready(self, unready: str | None = None) -> None:
         """Say that the gateway works now, or why it does not."""
@@ -121,29 +126,31 @@ class GatewayControl:
             )
         accepted = found[0]
         proposal = accepted.proposal if patch is None else patch
-        if proposal:
-            await self._patch(accepted.stream, proposal, by)
+        patched = self._patched(accepted.stream, proposal) if proposal else None
+        # Closed before the mapping is swapped in: the stream would see the drift gone otherwise,
+        # and call it reverted.
         await self._store.drifts.close(drift_id, "accepted", by)
         emit(events.DriftClosed(accepted.stream, drift_id, "accepted", by))
         if self._workers is not None:
             self._workers.holds.accepted(accepted.stream, drift_id)
-            if accepted.stream in self._workers.streams:
-                self._workers.streams[accepted.stream].nudge()
+        if patched is not None:
+            await self._take_in(patched, by)
+        if self._workers is not None and accepted.stream in self._workers.streams:
+            self._workers.streams[accepted.stream].nudge()
         closed = await self._store.drifts.list(include_closed=True)
         return next(each for each in closed if each.id == drift_id)
 
-    async def _patch(self, stream: StreamId, proposal: Mapping[str, Any], by: str) -> None:
+    def _patched(self, stream: StreamId, proposal: Mapping[str, Any]) -> Assembly:
         """Write the mapping, if the project is valid with it; else put back what was there."""
         path = self._mapping_file(stream)
         before = path.read_text("utf-8")
         after = drift.patched(before, proposal)
         _replace(path, after)
         try:
-            fresh = assemble(self._reload())
+            return assemble(self._reload())
         except ConfigError:
             _replace(path, before)
             raise
-        await self._take_in(fresh, by)
 
     async def apply(self, *, dry_run: bool, by: str) -> ApplyReport:
         fresh = assemble(self._reload())
@@ -161,10 +168,18 @@ class GatewayControl:
         return ApplyReport(dry_run, found, restart)
 
     async def _take_in(self, fresh: Assembly, by: str) -> None:
-        await remember(self._store, fresh.loaded, by, self._clock())
+        before = self.assembly
+        if self._machinery is not None:
+            if replacement_needed(before.loaded, fresh.loaded):
+                self.ready("taking in a changed project")
+                try:
+                    await self._machinery.replace(fresh, before)
+                finally:
+                    self.ready()
+            else:
+                self._machinery.workers.swap(fresh)
         self.assembly = fresh
-        if self._workers is not None:
-            self._workers.swap(fresh)
+        await remember(self._store, fresh.loaded, by, self._clock())
 
     def _reload(self) -> LoadedProject:
         loaded = self.assembly.loaded

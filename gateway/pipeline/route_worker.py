@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from gateway.config.model import Route as RouteSettings
 from gateway.deliver.send import send
 from gateway.deliver.settle import Policy
 from gateway.deliver.window import Window
+from gateway.pipeline.assembly import RoutePlan
 from gateway.pipeline.gate import Gate
 from gateway.pipeline.patience import Patience
 from gateway.pipeline.settlement import Settlement, tell_letters
-from gateway.route import Rule, route
+from gateway.route import route
 from gateway.store.port import Store
 from gateway.types import Delivery
 
@@ -36,9 +36,7 @@ class RouteWorker:
 
     def __init__(
         self,
-        name: str,
-        settings: RouteSettings,
-        rule: Rule,
+        plan: RoutePlan,
         gate: Gate,
         settlement: Settlement,
         *,
@@ -48,7 +46,7 @@ class RouteWorker:
         ids: Callable[[], str],
         part: int = 0,
     ) -> None:
-        self.name = name
+        self.name = plan.name
         self.gate = gate
         self.part = part
         self.caught_up = asyncio.Event()
@@ -57,7 +55,7 @@ class RouteWorker:
         self._store = store
         self._clock = clock
         self._ids = ids
-        self._patience = Patience(f"route {name}")
+        self._patience = Patience(f"route {plan.name}")
         self._sends: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._changed = asyncio.Event()
@@ -66,16 +64,14 @@ class RouteWorker:
         self._waiting_since = 0.0
         self._window: Window
         self._claimed: Window | None = None
-        self.swap(settings, rule)
+        self.swap(plan)
 
-    def swap(self, settings: RouteSettings, rule: Rule) -> None:
+    def swap(self, plan: RoutePlan) -> None:
         """Go on with other settings, from the next look at the log."""
-        self.settings = settings
-        self._rule = rule
-        retry = settings.retry
-        self._settlement.policy = Policy(
-            retry.max_attempts, retry.first_wait_secs, retry.max_wait_secs
-        )
+        self.settings = plan.settings
+        self._rule = plan.rule
+        retry = plan.settings.retry
+        self._policy = Policy(retry.max_attempts, retry.first_wait_secs, retry.max_wait_secs)
 
     def refresh(self) -> None:
         """Somebody replayed or discarded letters: look at what the store has parked."""
@@ -180,7 +176,7 @@ class RouteWorker:
             began = time.perf_counter()
             outcomes = await send(deliveries, self.gate.send)
             seconds = time.perf_counter() - began
-        self._settlement.settle(self._window, deliveries, outcomes, seconds)
+        self._settlement.settle(self._window, deliveries, outcomes, seconds, self._policy)
 
     async def _commit(self, *, now_or_never: bool = False) -> None:
         """Put down what has happened. Nothing goes on before the step is on the disk."""

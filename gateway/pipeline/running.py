@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from gateway import events
 from gateway.config.loaded import LoadedProject
-from gateway.config.model import SinkTarget
-from gateway.deliver.settle import Policy
-from gateway.errors import ConfigError
 from gateway.events import emit
-from gateway.http import HttpSession
 from gateway.ids import Ids
-from gateway.pipeline.assembly import Assembly, RoutePlan, StreamPlan, assemble
+from gateway.pipeline.assembly import assemble
+from gateway.pipeline.building import Builder
 from gateway.pipeline.control import GatewayControl, remember
-from gateway.pipeline.echoes import Echoes
-from gateway.pipeline.gate import Gate
-from gateway.pipeline.holds import Holds
-from gateway.pipeline.predictions import Predictions
+from gateway.pipeline.machinery import Machinery
 from gateway.pipeline.route_worker import RouteWorker
-from gateway.pipeline.settlement import Settlement
 from gateway.pipeline.stream_worker import StreamWorker
-from gateway.pipeline.workers import Workers
-from gateway.pipeline.writeback import Writeback
-from gateway.ports import Endpoint, Runtime, Sink, Source
 from gateway.store.port import Store
 from gateway.store.sql import SqlStore
 
@@ -56,34 +44,42 @@ class Unsettled(msgspec.Struct, frozen=True):
 class Running:
     """A gateway at work. `control` is what the HTTP surface asks."""
 
-    def __init__(self, control: GatewayControl, workers: Workers, store: Store) -> None:
+    def __init__(
+        self,
+        control: GatewayControl,
+        machinery: Machinery,
+        store: Store,
+        lost: asyncio.Future[None],
+    ) -> None:
         self.control = control
-        self._workers = workers
+        self._machinery = machinery
         self._store = store
+        self._lost = lost
 
     async def fenced(self) -> None:
         """Wait for ever, or raise Fenced when another process has taken over."""
-        await self._workers.fenced()
+        await asyncio.shield(self._lost)
 
     async def settled(self) -> list[Unsettled]:
         """Wait until every source is read and every route has caught up. Returns those that
         cannot: held streams, sources and endpoints that are down, keys that wait for a retry."""
-        while not all(_read(stream) for stream in self._workers.streams.values()):
+        workers = self._machinery.workers
+        while not all(_read(stream) for stream in workers.streams.values()):
             await asyncio.sleep(SETTLE_LOOK_SECS)
         while True:
             end = await self._store.log.end()
-            if all(_delivered(route, end) for route in self._workers.routes.values()):
+            if all(_delivered(route, end) for route in workers.routes.values()):
                 break
             await asyncio.sleep(SETTLE_LOOK_SECS)
         return [
             Unsettled(str(each.stream), each.state, each.reason)
             for each in await self._store.streams.list()
-            if each.stream in self._workers.streams and each.state in ("held", "waiting")
+            if each.stream in workers.streams and each.state in ("held", "waiting")
         ] + [
             Unsettled(name, "held", route.gate.reason)
             if route.gate.held_since
             else Unsettled(name, "parked", f"{route.parked_keys} keys wait to be tried again")
-            for name, route in self._workers.routes.items()
+            for name, route in workers.routes.items()
             if route.gate.held_since or route.parked_keys
         ]
 
@@ -112,17 +108,16 @@ async def running(loaded: LoadedProject, *, version: str) -> AsyncIterator[Runni
     async with AsyncExitStack() as stack:
         store = await _store(loaded, stack)
         await remember(store, loaded, "start", now())
-        opened = await _open_all(loaded, stack)
-        workers = _workers(assembly, store, opened)
-        control = GatewayControl(
-            assembly,
-            store,
-            workers,
-            version=version,
-            clock=now,
-            ids=_ids(),
-        )
-        workers.start()
+        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def fenced(error: BaseException) -> None:
+            if not lost.done():
+                lost.set_exception(error)
+
+        ids = Ids()
+        machinery = Machinery(Builder(store, clock=now, ids=ids, fenced=fenced))
+        await machinery.start(assembly)
+        control = GatewayControl(assembly, store, machinery, version=version, clock=now, ids=ids)
         control.ready()
         project = loaded.project
         emit(
@@ -131,11 +126,11 @@ async def running(loaded: LoadedProject, *, version: str) -> AsyncIterator[Runni
             )
         )
         try:
-            yield Running(control, workers, store)
+            yield Running(control, machinery, store, lost)
         finally:
             control.ready("draining")
             emit(events.GatewayDraining("stop"))
-            await workers.drain()
+            await machinery.stop()
             emit(events.GatewayStopped(time.monotonic() - began))
 
 
@@ -145,121 +140,10 @@ async def open_control(loaded: LoadedProject, *, version: str) -> AsyncIterator[
     assembly = assemble(loaded)
     async with AsyncExitStack() as stack:
         store = await _store(loaded, stack)
-        yield GatewayControl(assembly, store, None, version=version, clock=now, ids=_ids())
+        yield GatewayControl(assembly, store, None, version=version, clock=now, ids=Ids())
 
 
 async def _store(loaded: LoadedProject, stack: AsyncExitStack) -> SqlStore:
     store = await SqlStore.open(loaded.database, instance=loaded.project.instance, clock=now)
     stack.push_async_callback(store.close)
     return store
-
-
-class _Opened(msgspec.Struct, frozen=True):
-    sources: Mapping[str, Any]
-    endpoints: Mapping[str, Endpoint]
-
-
-async def _open_all(loaded: LoadedProject, stack: AsyncExitStack) -> _Opened:
-    http = await stack.enter_async_context(HttpSession.open(allow=loaded.project.network.allow))
-
-    def runtime(name: str) -> Runtime:
-        return Runtime(name=name, http=http, folder=loaded.folder, state=loaded.state)
-
-    sources = {
-        name: await stack.enter_async_context(
-            each.connector.open(each.config, each.streams, runtime(name))
-        )
-        for name, each in loaded.sources.items()
-    }
-    endpoints = {
-        name: await stack.enter_async_context(each.connector.open(each.config, {}, runtime(name)))
-        for name, each in loaded.endpoints.items()
-    }
-    return _Opened(sources, endpoints)
-
-
-def _workers(assembly: Assembly, store: Store, opened: _Opened) -> Workers:
-    project = assembly.loaded.project
-    ids = _ids()
-    chance = random.random
-    holds = Holds(store, now)
-    gates: dict[str, Gate] = {
-        name: Gate(name, each.type, opened.endpoints[name].send, each.max_in_flight)
-        for name, each in project.endpoints.items()
-    }
-    writebacks: dict[str, Writeback] = {}
-    routes: dict[str, RouteWorker] = {}
-    for name, plan in assembly.routes.items():
-        target = plan.settings.to
-        predictions: Predictions | None = None
-        if isinstance(target, SinkTarget):
-            gate = _sink_gate(plan, target, opened.sources[target.sink], writebacks)
-            gates[gate.name] = gate
-        else:
-            gate = gates[target]
-            predictions = Predictions(target)
-        routes[name] = RouteWorker(
-            name,
-            plan.settings,
-            plan.rule,
-            gate,
-            Settlement(
-                name,
-                gate,
-                predictions,
-                Policy(1, 1.0, 1.0),
-                clock=now,
-                chance=chance,
-                ids=ids,
-            ),
-            supersedes=lambda contract: assembly.kind(contract) == "state",
-            store=store,
-            clock=now,
-            ids=ids,
-        )
-    streams = {
-        id: StreamWorker(
-            plan,
-            _source(plan, opened.sources[id.source]),
-            echoes=_echoes(plan, store),
-            holds=holds,
-            limits=project.limits,
-            store=store,
-            clock=now,
-            chance=chance,
-            ids=ids,
-        )
-        for id, plan in assembly.streams.items()
-    }
-    return Workers(streams, routes, gates, writebacks, holds)
-
-
-def _sink_gate(
-    plan: RoutePlan, target: SinkTarget, sink: Any, writebacks: dict[str, Writeback]
-) -> Gate:
-    if not isinstance(sink, Sink):
-        raise ConfigError(
-            f"`routes.{plan.name}.to` names {target.sink}, which cannot be written to.",
-            mend="Name a source whose connector has a sink.",
-        )
-    assert plan.sink is not None
-    writebacks[plan.name] = Writeback(sink, target.stream, plan.sink)
-    # One write at a time and route: two batches must not wait for each other's rows.
-    return Gate(f"{target.sink}/{target.stream}", "sink", writebacks[plan.name].send, 1)
-
-
-def _source(plan: StreamPlan, source: Any) -> Source:
-    if not isinstance(source, Source):
-        raise ConfigError(
-            f"`sources.{plan.stream.source}` has streams, but its connector cannot be read.",
-            mend="Take its streams away, or use another connector.",
-        )
-    return source
-
-
-def _echoes(plan: StreamPlan, store: Store) -> Echoes | None:
-    return Echoes(store) if plan.written else None
-
-
-def _ids() -> Callable[[], str]:
-    return Ids()

@@ -34,13 +34,11 @@ class Settlement:
         route: str,
         gate: Gate,
         predictions: Predictions | None,
-        policy: Policy,
         *,
         clock: Callable[[], datetime],
         chance: Callable[[], float],
         ids: Callable[[], str],
     ) -> None:
-        self.policy = policy
         self._route = route
         self._gate = gate
         self._predictions = predictions
@@ -54,6 +52,7 @@ class Settlement:
         deliveries: Sequence[Delivery],
         outcomes: Sequence[Outcome],
         seconds: float,
+        policy: Policy,
     ) -> None:
         """Settle a batch that has come back. The window then holds what is to be committed."""
         now = self._clock()
@@ -67,7 +66,7 @@ class Settlement:
                 delivery,
                 outcome,
                 now,
-                self.policy,
+                policy,
                 holds=self._gate.holds,
                 chance=self._chance(),
                 ids=self._ids,

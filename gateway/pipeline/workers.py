@@ -22,8 +22,7 @@ DRAIN_SECS = 9.0
 
 
 class Workers:
-    """One task a stream and one a route; `run` ends when `stop` was called and all have drained,
-    or when another process has taken over."""
+    """One task a stream and one a route. `fenced` is told when another process has taken over."""
 
     def __init__(
         self,
@@ -32,12 +31,14 @@ class Workers:
         gates: Mapping[str, Gate],
         writebacks: Mapping[str, Writeback],
         holds: Holds,
+        fenced: Callable[[BaseException], None],
     ) -> None:
         self.streams = streams
         self.routes = routes
         self.gates = gates
         self.holds = holds
         self._writebacks = writebacks
+        self._fenced = fenced
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -53,19 +54,9 @@ class Workers:
             stream.swap(assembly.streams[id], assembly.loaded.project.limits)
         for name, route in self.routes.items():
             plan = assembly.routes[name]
-            route.swap(plan.settings, plan.rule)
+            route.swap(plan)
             if plan.sink is not None:
                 self._writebacks[name].program = plan.sink
-
-    async def fenced(self) -> None:
-        """Return when another process has taken over: this one must stop."""
-        while True:
-            done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-            self._tasks = [task for task in self._tasks if task not in done]
-            if not self._tasks:
-                await asyncio.Event().wait()
 
     async def drain(self) -> None:
         """Streams finish their page first, then routes what is in flight; what takes longer than
@@ -89,8 +80,9 @@ class Workers:
         while not self._stopping:
             try:
                 await work()
-            except Fenced:
-                raise
+            except Fenced as error:
+                self._fenced(error)
+                return
             except Exception as error:  # noqa: BLE001 - told, and begun again from the store
                 emit(events.StepFailed(name, type(error).__name__, str(error)[:500], RESTART_SECS))
                 with suppress(asyncio.CancelledError):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
+from gateway.errors import ConfigError
 from gateway.plugins import Plugins
 from gateway.ports import ConnectorConfig, Runtime, StreamSettings
 from gateway.types import (
@@ -29,6 +30,7 @@ class MemoryConfig(ConnectorConfig):
 
     place: str
     page_rows: int = 100
+    broken: bool = False
 
 
 class Memory:
@@ -86,6 +88,8 @@ class MemoryConnector:
         streams: Mapping[str, Any],  # noqa: ARG003 - the port's
         runtime: Runtime,
     ) -> AsyncIterator[MemoryConnector]:
+        if config.broken:
+            raise ConfigError(f"{runtime.name} refuses to open, as it was told.")
         yield cls(runtime.name, config)
 
     async def check(self) -> Sequence[Checked]:

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
-from gateway.errors import Ambiguous, Outage, Refusal
+from gateway.errors import Ambiguous, ConfigError, Outage, Refusal
 from gateway.pipeline import Running
 from gateway.store.port import LetterFilter
-from gateway.types import Delivered, Delivery, LetterState, Outcome
+from gateway.types import Delivered, Delivery, Outcome
 from tests.unit.pipeline.conftest import Bench, until
 
 
@@ -187,6 +187,46 @@ async def test_an_operator_may_force_an_older_version(bench: Bench) -> None:
     assert b"Person a" in bytes(bench.model.sent[1].record.data)
 
 
+async def test_a_new_stream_and_a_new_route_are_taken_in_without_a_restart(bench: Bench) -> None:
+    bench.add("a", "b")
+    async with bench.gateway() as gateway:
+        await settle(gateway)
+        bench.crm.add("lead", b'{"id":"L","name":"Lead","version":"1"}')
+        streams = bench.project["sources"]["crm"]["streams"]
+        streams["lead"] = {"mapping": "account.yaml", "every_secs": 0.05}
+        bench.project["routes"]["again"] = {"from": "person.v1", "to": "churn"}
+        bench.write()
+        report = await gateway.control.apply(dry_run=False, by="test")
+        assert {change.place for change in report.changes} >= {"routes.again"}
+        # The old route goes on where it was, the new one begins at the beginning.
+        await until(lambda: sorted(bench.model.keys()) == ["L", "L", "a", "a", "b", "b"])
+        await settle(gateway)
+
+
+async def test_a_change_that_cannot_be_started_leaves_everything_at_work(bench: Bench) -> None:
+    bench.add("a")
+    async with bench.gateway() as gateway:
+        await settle(gateway)
+        bench.project["network"] = {"allow": ["10.0.0.0/8"]}
+        bench.project["endpoints"]["churn"]["broken"] = True
+        bench.write()
+        with pytest.raises(ConfigError, match="refuses to open"):
+            await gateway.control.apply(dry_run=False, by="test")
+        assert gateway.control.unready() is None
+        bench.add("b")
+        await until(lambda: bench.model.keys() == ["a", "b"])
+
+
+async def test_the_place_of_the_store_needs_a_restart(bench: Bench) -> None:
+    async with bench.gateway() as gateway:
+        bench.project["api"] = {"port": 9000}
+        bench.write()
+        report = await gateway.control.apply(dry_run=True, by="test")
+        assert report.restart_needed == ["api.port"]
+        with pytest.raises(ConfigError, match="Restart"):
+            await gateway.control.apply(dry_run=False, by="test")
+
+
 async def test_a_flood_is_held_with_samples_and_goes_on_when_mended(bench: Bench) -> None:
     bench.add(*map(str, range(150)), age="forty")
     async with bench.gateway() as gateway:
@@ -249,7 +289,7 @@ async def test_a_drift_that_was_accepted_is_asked_about_again_when_it_comes_agai
             (drift,) = await control.store.drifts.list()
             assert not drift.proposal
             await control.accept(drift.id, by="test", patch=None)
-            await until(lambda key=key: key in bench.model.keys())  # type: ignore[misc]
+            await until(lambda key=key: bench.model.keys()[-1:] == [key])  # type: ignore[misc]
         closed = await control.store.drifts.list(include_closed=True)
     assert [each.state for each in closed] == ["accepted"] * 3
 
