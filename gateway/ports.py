@@ -63,7 +63,8 @@ class Source(Protocol):
     def pull(self, stream: str, since: Cursor | None) -> AsyncIterator[Page]:
         """Yield pages after `since` (None: from the beginning) until the source is caught up.
 
-        The caller commits each page with its cursor before it asks for the next one, and calls
+        The caller commits each page with its cursor before it asks for the next one (of pages
+        without rows that follow one another, one a second), and calls
         again `every_secs` after the end. It may drop the iterator at any page and come back
         with any cursor that was ever yielded: the same rows must then be read again.
         Raise Outage to be called again later with the same cursor, DriftError where the system

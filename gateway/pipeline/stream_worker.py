@@ -29,6 +29,9 @@ from gateway.types import Page, Record, StreamId
 OUTAGE_FIRST_SECS = 0.5
 OUTAGE_MOST_SECS = 30.0
 
+EMPTY_SECS = 1.0
+"""Cursors of pages without rows are committed this often, not one by one."""
+
 HELD_LOOK_SECS = 5.0
 """A held stream looks again this often: the source may have gone back to what it promised."""
 
@@ -67,6 +70,7 @@ class StreamWorker:
         self._patience = Patience(f"stream {plan.stream}")
         self._stopping = False
         self._nudged = asyncio.Event()
+        self._committed_at = 0.0
         self._lease: StreamLease
 
     def swap(self, plan: StreamPlan, limits: Limits) -> None:
@@ -126,18 +130,36 @@ class StreamWorker:
         """One reading, to its end."""
         if not await self._store.log.current(self._lease):
             raise Fenced(f"{self.stream} was given another cursor.")
-        lease = self._lease
+        passed: Page | None = None
         try:
-            async with aclosing(extract(self._source, self.stream.stream, lease.cursor)) as pages:
+            reading = extract(self._source, self.stream.stream, self._lease.cursor)
+            async with aclosing(reading) as pages:
                 async for page in pages:
-                    if page.rows or page.cursor != self._lease.cursor or page.already_seen:
+                    if page.rows or page.already_seen or self._is_due(page):
                         await self._ingest(page)
+                        passed = None
                     else:
                         await self._judge(page)
+                        passed = page
                     if self._stopping:
-                        return
+                        break
+            await self._pass(passed)
         except DriftError as error:
             raise Hold(error.code, str(error)) from None
+        except Outage:
+            await self._pass(passed)
+            raise
+
+    def _is_due(self, empty: Page) -> bool:
+        """Whether the cursor of a page without rows is committed at once. A source may send
+        thousands in a row: what is read again after a crash is then a second's worth of nothing."""
+        moved = empty.cursor != self._lease.cursor
+        return moved and time.monotonic() - self._committed_at >= EMPTY_SECS
+
+    async def _pass(self, page: Page | None) -> None:
+        """Commit the cursor of the last of some pages without rows."""
+        if page is not None and page.cursor != self._lease.cursor:
+            await self._ingest(page)
 
     async def _judge(self, page: Page) -> drift.Observed:
         """Hold the stream where its shape is not what was promised."""
@@ -192,6 +214,7 @@ class StreamWorker:
             hashes=hashes,
         )
         await self._patience.until(lambda: self._store.log.ingested(result))
+        self._committed_at = time.monotonic()
         self._lease = msgspec.structs.replace(
             lease, page=lease.page + 1, cursor=page.cursor, shape=observed.shape
         )
