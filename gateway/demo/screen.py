@@ -66,16 +66,16 @@ class Screen:
         )  # fmt: skip
 
     def line(self, text: str) -> None:
-        self._console.print(Text(f"  {text}"), soft_wrap=True)
+        self._console.print(Text(f"  {text}"), soft_wrap=not self.live)
 
     def good(self, text: str) -> None:
-        self._console.print(Text.assemble(("  ✓ ", "green"), text), soft_wrap=True)
+        self._console.print(Text.assemble(("  ✓ ", "green"), text), soft_wrap=not self.live)
 
     def bad(self, text: str) -> None:
-        self._console.print(Text.assemble(("  ✗ ", "bold red"), text), soft_wrap=True)
+        self._console.print(Text.assemble(("  ✗ ", "bold red"), text), soft_wrap=not self.live)
 
     def quote(self, text: str) -> None:
-        self._console.print(Text(f"    │ {text}", style="cyan"), soft_wrap=True)
+        self._console.print(Text(f"    │ {text}", style="cyan"), soft_wrap=not self.live)
 
     def table(
         self, headings: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None

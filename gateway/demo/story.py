@@ -84,15 +84,16 @@ async def _told(screen: Screen, *, keep: bool) -> Figures:
             await tell(tale)
         tale.figures.seconds = round(time.monotonic() - began, 1)
         _summary(screen, tale.figures)
-        if keep:
-            await _kept(screen, here.gateway)
+        await _ended(screen, here.gateway, keep=keep)
     return tale.figures
 
 
 def _summary(screen: Screen, figures: Figures) -> None:
     told = msgspec.structs.asdict(figures)
     failed = told.pop("failed")
-    screen.table(("", ""), [(name.replace("_", " "), value) for name, value in told.items()])
+    screen.table(
+        ("the whole run", ""), [(name.replace("_", " "), value) for name, value in told.items()]
+    )
     if failed:
         for each in failed:
             screen.bad(each)
@@ -100,8 +101,11 @@ def _summary(screen: Screen, figures: Figures) -> None:
         screen.good("all of it is as it should be")
 
 
-async def _kept(screen: Screen, gateway: RunningGateway) -> None:
+async def _ended(screen: Screen, gateway: RunningGateway, *, keep: bool) -> None:
     screen.line(f"the console: {gateway.url}/   the project: {gateway.folder}")
+    if not keep:
+        screen.line("all is stopped now; `headrace demo --keep` leaves it up to be looked at")
+        return
     screen.line("everything stays up until Ctrl-C")
     try:
         await asyncio.Event().wait()
