@@ -21,7 +21,15 @@ from gateway.pipeline.assembly import Assembly, assemble
 from gateway.pipeline.machinery import Machinery
 from gateway.pipeline.replaying import Replaying
 from gateway.pipeline.workers import Workers
-from gateway.store.port import Drift, LetterFilter, Store
+from gateway.store.port import (
+    Drift,
+    LetterFilter,
+    RouteStatus,
+    RouteTally,
+    Store,
+    StreamStatus,
+    Tally,
+)
 from gateway.types import Cursor, StreamId
 
 
@@ -73,21 +81,16 @@ class GatewayControl:
         return self._unready
 
     async def status(self) -> Status:
-        streams = [
-            each
-            for each in await self._store.streams.list()
-            if each.stream in self.assembly.streams
-        ]
-        routes = [
-            each for each in await self._store.routes.list() if each.route in self.assembly.routes
-        ]
+        end = await self._store.log.end()
+        streams = {each.stream: each for each in await self._store.streams.list()}
+        routes = {each.route: each for each in await self._store.routes.list()}
         return Status(
             instance=self.project.instance,
             version=self._version,
             started_at=self._started_at,
-            log_end=await self._store.log.end(),
-            streams=streams,
-            routes=routes,
+            log_end=end,
+            streams=[streams.get(id) or _unread(id) for id in self.assembly.streams],
+            routes=[routes.get(name) or _unworked(name, end) for name in self.assembly.routes],
             endpoints=self._endpoints(),
             letters=await self._store.letters.counts(),
             drifts=len(await self._store.drifts.list()),
@@ -207,6 +210,14 @@ class GatewayControl:
                 mend=f"It has {known or 'none'}.",
                 code="unknown_stream",
             )
+
+
+def _unread(stream: StreamId) -> StreamStatus:
+    return StreamStatus(stream, 0, None, "new", None, Tally(), None)
+
+
+def _unworked(route: str, end: int) -> RouteStatus:
+    return RouteStatus(route, 0, 0, end, None, 0, 0, RouteTally())
 
 
 async def remember(store: Store, loaded: LoadedProject, by: str, at: datetime) -> None:

@@ -101,8 +101,9 @@ class RouteWorker:
                 seen = self._store.wake.count
                 self._changed.clear()
                 at_end = await self._patience.until(self._read)
-                self._start_sends()
+                # Committed before more is sent: what a kill would send again stays one round.
                 await self._commit()
+                self._start_sends()
                 self._note_progress(at_end)
                 if self._window.draft_is_empty:
                     await self._wait(seen)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from gateway.errors import ConfigError
 from gateway.store.database import Database
 from gateway.store.port import StreamLease, StreamState, StreamStatus, Tally
-from gateway.store.tables import STREAM, StreamRow
+from gateway.store.tables import HASH, STREAM, HashRow, StreamRow
 from gateway.store.wake import Wake
 from gateway.types import Cursor, StreamId
 
@@ -70,4 +70,8 @@ class SqlStreams:
                     f"The stream {stream} has not been read yet, so it has no cursor.",
                     mend="`headrace status` lists the streams that were read.",
                 )
+            # What is read again on purpose is news, also where it says what it said before.
+            await connection.execute(
+                delete(HashRow).where(HASH.source == stream.source, HASH.stream == stream.stream)
+            )
         self._wake.tell()

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import pytest
 
+from gateway.config.load import load
 from gateway.errors import Ambiguous, ConfigError, Outage, Refusal
-from gateway.pipeline import Running
+from gateway.pipeline import Running, open_control
 from gateway.store.port import LetterFilter
+from gateway.testing import memory_plugins
 from gateway.types import Delivered, Delivery, Outcome
 from tests.unit.pipeline.conftest import Bench, until
 
@@ -335,7 +337,10 @@ async def test_a_write_back_does_not_ask_the_model_again(bench: Bench) -> None:
         bench.add("c")
         await until(lambda: bench.model.keys() == ["a", "b", "c"])
         (stream,) = await gateway.control.store.streams.list()
-    assert stream.tally.unchanged == 2
+        assert stream.tally.unchanged == 2
+        # Read again on purpose, it is news all the same.
+        await gateway.control.backfill(stream.stream, None)
+        await until(lambda: bench.model.keys()[3:] == ["a", "b", "c"])
 
 
 async def test_moving_the_cursor_back_reads_again(bench: Bench) -> None:
@@ -345,6 +350,16 @@ async def test_moving_the_cursor_back_reads_again(bench: Bench) -> None:
         (stream,) = gateway.control.assembly.streams
         await gateway.control.backfill(stream, None)
         await until(lambda: bench.model.keys() == ["a", "b", "a", "b"])
+
+
+async def test_what_was_never_read_is_in_the_status(bench: Bench) -> None:
+    bench.crm.failing = Outage("down")
+    bench.write()
+    loaded = load(bench.folder, plugins=memory_plugins())
+    async with open_control(loaded, version="test") as control:
+        status = await control.status()
+    assert [(str(each.stream), each.state) for each in status.streams] == [("crm/account", "new")]
+    assert [(each.route, each.lag) for each in status.routes] == [("score", 0)]
 
 
 async def test_a_source_that_is_down_is_waited_for(bench: Bench) -> None:
