@@ -128,10 +128,11 @@ def _raised(error: BaseException) -> ConnectorFailed:
     )
 
 
-def _fault(page: Any, stream: str) -> str | None:
-    """What is wrong with a page, None where it is one."""
-    if not isinstance(page, Page):
-        return f"it is of type {type(page).__name__}"
+def _fault(given: Any, stream: str) -> str | None:
+    """What is wrong with a page, None where it is one. Nothing is believed but its type."""
+    if not isinstance(given, Page):
+        return f"it is of type {type(given).__name__}"
+    page: Any = given
     if getattr(page.stream, "stream", None) != stream:
         return f"it is of the stream {page.stream}, and {stream} was asked for"
     if not isinstance(page.rows, Sequence):
@@ -139,12 +140,7 @@ def _fault(page: Any, stream: str) -> str | None:
     for index, row in enumerate(page.rows):
         if not isinstance(row, RawRow):
             return f"row {index} is of type {type(row).__name__}, not RawRow"
-        if not (
-            isinstance(row.operation, Operation)
-            and (row.key is None or isinstance(row.key, str))
-            and (row.version is None or isinstance(row.version, str))
-            and (row.at is None or isinstance(row.at, datetime))
-        ):
+        if not _is_whole(row):
             return f"row {index} has an operation, key, version or time of a wrong type"
     if not isinstance(page.cursor, Mapping):
         return f"its cursor is of type {type(page.cursor).__name__}, not a mapping"
@@ -153,6 +149,15 @@ def _fault(page: Any, stream: str) -> str | None:
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         return f"its cursor is not JSON ({type(error).__name__})"
     return None
+
+
+def _is_whole(row: Any) -> bool:
+    return (
+        isinstance(row.operation, Operation)
+        and (row.key is None or isinstance(row.key, str))
+        and (row.version is None or isinstance(row.version, str))
+        and (row.at is None or isinstance(row.at, datetime))
+    )
 
 
 def _digest(cursor: Cursor | None) -> bytes:

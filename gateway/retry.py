@@ -14,6 +14,18 @@ MAX_DOUBLINGS = 32
 """Beyond it every cap is long reached, and a float must not overflow."""
 
 
+MAX_ASKED_SECS = 30 * 86_400.0
+"""The longest wait that is believed: no quota is longer than a month, and a date must hold it."""
+
+
+def asked(after: float | None) -> float:
+    """The least wait in seconds that the other side asked for; 0 where it asked for none, or for
+    what is no wait."""
+    if after is None or not after > 0:
+        return 0.0
+    return min(float(after), MAX_ASKED_SECS)
+
+
 def backoff(failures: int, first: float, most: float, chance: float) -> float:
     """Seconds to wait after this many failures (1 is the first): doubling from `first` up to
     `most`, and then up to a fifth longer as `chance` (0 to 1) has it."""

@@ -3,11 +3,12 @@ the offending record is alone; nobody else pays for it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from gateway.errors import Ambiguous, HeadraceError, Outage, Refusal, Unanswered
-from gateway.types import Delivery, Later, Outcome, Refused
+from gateway.types import Delivered, Delivery, Later, Outcome, Refused
 
 Send: TypeAlias = Callable[[Sequence[Delivery]], Awaitable[Sequence[Outcome]]]
 
@@ -53,13 +54,10 @@ async def _try(trial: _Trial, deliveries: Sequence[Delivery]) -> list[Outcome]:
     if trial.outage is not None:
         return [trial.outage] * len(deliveries)
     try:
-        outcomes = list(await trial.send(deliveries))
-        if len(outcomes) != len(deliveries):
-            raise Ambiguous(
-                f"The endpoint gave {len(outcomes)} outcomes for {len(deliveries)} deliveries.",
-                code="outcomes_miscounted",
-            )
-    except Exception as error:  # noqa: BLE001 - an endpoint's bug must not stop the route's loop
+        outcomes = _outcomes(await trial.send(deliveries), len(deliveries))
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _cancelled():
+            raise
         verdict = _verdict(error)
         trial.note(verdict)
         if trial.outage is not None:
@@ -74,7 +72,42 @@ async def _try(trial: _Trial, deliveries: Sequence[Delivery]) -> list[Outcome]:
     return first + await _try(trial, deliveries[middle:])
 
 
-def _verdict(error: Exception) -> Later | Refused:
+def _outcomes(given: Any, count: int) -> list[Outcome]:
+    """What an endpoint gave, if it is what it must be. Raises Ambiguous."""
+    if not isinstance(given, Sequence):
+        raise Ambiguous(
+            f"The endpoint gave a {type(given).__name__}, no list of outcomes.",
+            code="outcomes_miscounted",
+        )
+    if len(given) != count:
+        raise Ambiguous(
+            f"The endpoint gave {len(given)} outcomes for {count} deliveries.",
+            code="outcomes_miscounted",
+        )
+    for each in given:
+        match each:
+            case Delivered(answer=answer) if answer is None or isinstance(answer, Mapping):
+                pass
+            case Later(code=str(), detail=str(), after=None | int() | float()):
+                pass
+            case Refused(code=str(), detail=str()):
+                pass
+            case _:
+                raise Ambiguous(
+                    f"The endpoint gave a {type(each).__name__} that is no outcome as "
+                    "gateway.types has them.",
+                    code="outcome_invalid",
+                )
+    return list(given)
+
+
+def _cancelled() -> bool:
+    """Whether we are, and not just something inside the endpoint."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _verdict(error: BaseException) -> Later | Refused:
     if isinstance(error, Refusal):
         return Refused(error.code, str(error))
     if isinstance(error, Ambiguous):

@@ -8,7 +8,7 @@ from typing import assert_never
 
 import msgspec
 
-from gateway.retry import backoff, fingerprint
+from gateway.retry import asked, backoff, fingerprint
 from gateway.types import (
     Again,
     Attempt,
@@ -54,7 +54,7 @@ def settle(
         case Later(costs_attempt=False):
             wait = backoff(holds + 1, policy.hold_first, policy.hold_most, chance)
             return Again(
-                due_at=now + timedelta(seconds=max(wait, outcome.after or 0.0)),
+                due_at=now + timedelta(seconds=max(wait, asked(outcome.after))),
                 holds_route=True,
                 delivery=delivery,
                 code=outcome.code,
@@ -65,7 +65,7 @@ def settle(
             # first once: a stop never costs an attempt, and a killer is found all the same.
             wait = backoff(1, policy.first_wait, policy.max_wait, chance)
             return Again(
-                due_at=now + timedelta(seconds=max(wait, outcome.after or 0.0)),
+                due_at=now + timedelta(seconds=max(wait, asked(outcome.after))),
                 holds_route=False,
                 delivery=msgspec.structs.replace(delivery, spared=True),
                 code=outcome.code,
@@ -78,7 +78,7 @@ def settle(
                 return _letter(tried, outcome.code, detail, now, ids)
             wait = backoff(len(tried.attempts), policy.first_wait, policy.max_wait, chance)
             return Again(
-                due_at=now + timedelta(seconds=max(wait, outcome.after or 0.0)),
+                due_at=now + timedelta(seconds=max(wait, asked(outcome.after))),
                 holds_route=False,
                 delivery=tried,
                 code=outcome.code,

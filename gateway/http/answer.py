@@ -41,6 +41,11 @@ class Answer(msgspec.Struct, frozen=True):
                 mend="A login page or a proxy stands before the endpoint, or its URL is wrong.",
                 code="html_answer",
             )
+        if not self.body.strip():
+            raise Ambiguous(
+                f"The answer ({self.status}) has no body where JSON was expected.",
+                code="answer_not_json",
+            )
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -76,4 +76,6 @@ class Predictions:
 
 def _model(endpoint: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     named = answer.get("model") or {}
+    if not isinstance(named, Mapping):
+        named = {"name": named}  # The contract says what is wrong with it.
     return {"endpoint": endpoint, "name": named.get("name"), "version": named.get("version")}

@@ -57,6 +57,7 @@ class RouteWorker:
         self._ids = ids
         self._patience = Patience(f"route {plan.name}")
         self._sends: set[asyncio.Task[None]] = set()
+        self._broken: BaseException | None = None
         self._stopping = False
         self._changed = asyncio.Event()
         self._refresh = False
@@ -100,6 +101,10 @@ class RouteWorker:
             while not self._stopping:
                 seen = self._store.wake.count
                 self._changed.clear()
+                if self._broken is not None:
+                    # What was in flight is in nobody's hands: begin again with what is stored.
+                    broken, self._broken = self._broken, None
+                    raise broken
                 at_end = await self._patience.until(self._read)
                 # Committed before more is sent: what a kill would send again stays one round.
                 await self._commit()
@@ -170,6 +175,8 @@ class RouteWorker:
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         self._sends.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._broken = error
         self._changed.set()
 
     async def _send(self, deliveries: Sequence[Delivery]) -> None:

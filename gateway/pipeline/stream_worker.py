@@ -22,7 +22,7 @@ from gateway.pipeline.echoes import Echoes
 from gateway.pipeline.holds import Hold, Holds
 from gateway.pipeline.patience import Patience
 from gateway.ports import Source
-from gateway.retry import backoff
+from gateway.retry import asked, backoff
 from gateway.store.port import PageResult, Store, StreamLease, StreamState, Tally
 from gateway.types import Page, Record, StreamId
 
@@ -246,7 +246,7 @@ class StreamWorker:
     async def _unavailable(self, code: str, detail: str, after: float | None) -> float:
         self.failures += 1
         wait = backoff(self.failures, OUTAGE_FIRST_SECS, OUTAGE_MOST_SECS, self._chance())
-        wait = max(wait, after or 0.0)
+        wait = max(wait, asked(after))
         emit(events.SourceWaiting(self.stream, code, detail, wait))
         await self._note("waiting", detail)
         return wait
