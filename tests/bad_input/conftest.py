@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from gateway import events
-from gateway.pipeline import Running
+from gateway.config.load import load
+from gateway.pipeline import Running, running
+from gateway.plugins import Plugins
 from gateway.store.port import LetterFilter
+from gateway.testing.memory import MemoryConnector
 from gateway.types import DeadLetter
 from tests.unit.cli.projects import make_project
 from tests.unit.pipeline.conftest import Bench, until
@@ -85,6 +88,15 @@ class World(Bench):
 
     def good(self, *keys: str) -> None:
         self.crm.add("account", *({"id": key, "name": f"Good {key}"} for key in keys))
+
+    @asynccontextmanager
+    async def gateway(self, *others: type[Any]) -> AsyncIterator[Running]:
+        """`others` are connectors that the project may name besides `memory`."""
+        self.write()
+        known = {each.name: each for each in (MemoryConnector, *others)}
+        loaded = load(self.folder, plugins=Plugins([], known))
+        async with running(loaded, version="test") as gateway:
+            yield gateway
 
 
 @pytest.fixture
