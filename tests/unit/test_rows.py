@@ -26,7 +26,7 @@ def fault(body: bytes) -> RowError:
         (b"", "row_not_json", "empty"),
         (b" \n", "row_not_json", "empty"),
         (b"hello", "row_not_json", "offset 0"),
-        X,
+        (b'{"a": 1,}', "row_not_json", "offset "),  # Which one depends on Python's version.
         (b'{"a": 1', "row_not_json", "offset 7"),
         (b'{"a": 1} {"a": 2}', "row_not_json", "extra data at offset 9"),
         (b"{'a': 1}", "row_not_json", "offset 1"),
