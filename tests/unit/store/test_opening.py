@@ -61,7 +61,7 @@ async def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, clock: Cl
 
 
 async def test_commits_reach_the_disk(store: SqlStore) -> None:
-    async with store._database.write() as connection:  # noqa: SLF001 - what the promise rests on
+    async with store._database.write() as connection:
         (mode,) = (await connection.exec_driver_sql("PRAGMA journal_mode")).one()
         (sync,) = (await connection.exec_driver_sql("PRAGMA synchronous")).one()
     assert (mode, sync) == ("wal", 2)
@@ -69,7 +69,7 @@ async def test_commits_reach_the_disk(store: SqlStore) -> None:
 
 async def test_a_full_disk_keeps_nothing_of_the_step_and_says_so(store: SqlStore) -> None:
     lease = await store.log.claim(CRM)
-    async with store._database.write() as connection:  # noqa: SLF001
+    async with store._database.write() as connection:
         (pages,) = (await connection.exec_driver_sql("PRAGMA page_count")).one()
         await connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
     big = record("a", data='"' + "x" * 100_000 + '"')
@@ -78,7 +78,7 @@ async def test_a_full_disk_keeps_nothing_of_the_step_and_says_so(store: SqlStore
         await store.log.ingested(result)
     assert caught.value.code == "store_full"
     assert await store.log.end() == 0
-    async with store._database.write() as connection:  # noqa: SLF001
+    async with store._database.write() as connection:
         await connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
     await store.log.ingested(result)
     assert await store.log.end() == 1
@@ -87,7 +87,7 @@ async def test_a_full_disk_keeps_nothing_of_the_step_and_says_so(store: SqlStore
 def test_the_migrations_make_the_tables_of_the_models(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'new.db'}")
     with engine.begin() as connection:
-        migrate._run_alembic(connection)  # noqa: SLF001
+        migrate._run_alembic(connection)
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, SQLModel.metadata) == []
         assert context.get_current_revision() == migrate.HEAD
