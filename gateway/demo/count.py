@@ -36,14 +36,14 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class Appended(msgspec.Struct, frozen=True):
-    """One record of the log. `reading` names the mapping revision and the ordered reading
-    (first, or a backfill) it was made under: within one, a source version may appear once.
-    `version` is the whole text: two states of a row may carry the same instant."""
+    """One record of the log. `contract` is what a mapping made of the row, or what a model said
+    of it: of each, a source version may be there once. `version` is the whole text: two states of
+    a row may carry the same instant."""
 
     id: str
     entity: Entity
     version: str
-    reading: str
+    contract: str
 
 
 class Lost(msgspec.Struct, frozen=True):
@@ -75,13 +75,13 @@ class Disorder(msgspec.Struct, frozen=True):
 class Repeated(msgspec.Struct, frozen=True):
     entity: Entity
     version: str
-    reading: str
+    contract: str
     ids: tuple[str, ...]
 
     def __str__(self) -> str:
         return (
             f"{self.entity}: version {self.version} is {len(self.ids)} times "
-            f"on the log under {self.reading}: {', '.join(self.ids)}"
+            f"on the log as {self.contract}: {', '.join(self.ids)}"
         )
 
 
@@ -119,13 +119,14 @@ def out_of_order(received: Iterable[Received]) -> list[Disorder]:
 
 
 def appended_twice(appended: Iterable[Appended]) -> list[Repeated]:
-    """The same source version of an entity more than once under one mapping and reading."""
+    """The same source version of an entity more than once under one mapping, wherever on the log:
+    not even a mended mapping or a second reading excuses it."""
     places: dict[tuple[Entity, str, str], list[str]] = {}
     for one in appended:
-        places.setdefault((one.entity, one.version, one.reading), []).append(one.id)
+        places.setdefault((one.entity, one.version, one.contract), []).append(one.id)
     return [
-        Repeated(entity, version, reading, tuple(ids))
-        for (entity, version, reading), ids in sorted(places.items())
+        Repeated(entity, version, contract, tuple(ids))
+        for (entity, version, contract), ids in sorted(places.items())
         if len(ids) > 1
     ]
 

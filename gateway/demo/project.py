@@ -1,4 +1,5 @@
-"""The demo's project: the files of `template/` with this run's addresses in them."""
+"""The demo's project: the files of `template/` with this run's addresses in them, and the stream
+that the story adds to it (`archive/`)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway.demo.servers.process import ServerError
+
 TEMPLATE = Path(__file__).parent / "template"
+ARCHIVE = Path(__file__).parent / "archive"
 _MARK = re.compile(r"@([a-z_]+)@")
 
 
@@ -24,3 +28,18 @@ def write_project(folder: Path, *, values: Mapping[str, str], secrets: Mapping[s
         path = folder / "secrets" / name
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
             out.write(secret)
+
+
+def add_archive(folder: Path) -> None:
+    """Write the stream `payments_archive` below the shop's last one, and its mapping, as a person
+    with an editor would: every other line stays as it is.
+
+    Raises ServerError where the project file has no longer the section that comes behind it.
+    """
+    file = folder / "headrace.yaml"
+    before, section, after = file.read_text().partition("\nendpoints:\n")
+    if not section:
+        raise ServerError(f"{file} has no section `endpoints`, which the shop's streams end at.")
+    lines = (ARCHIVE / "stream.yaml").read_text()
+    file.write_text(before + lines + section + after)
+    shutil.copy(ARCHIVE / "archived_payment.yaml", folder / "mappings")

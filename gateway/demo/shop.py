@@ -19,6 +19,8 @@ from gateway.demo.names import FIRST, LAST
 
 DATABASE = "shop"
 GATEWAY = "gateway"
+ARCHIVED_BEFORE = date(1997, 7, 1)
+"""Payments of before are in a table of their own, which the gateway does not know at first."""
 SCHEMA = """
 CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN NEW.updated_at := clock_timestamp(); RETURN NEW; END $$;
@@ -35,6 +37,8 @@ CREATE TABLE payments (
   days_since_previous integer, spent_before numeric(12,2) NOT NULL,
   updated_at timestamptz NOT NULL DEFAULT clock_timestamp());
 
+CREATE TABLE payments_archive (LIKE payments INCLUDING DEFAULTS INCLUDING INDEXES);
+
 CREATE TABLE tickets (
   id bigint PRIMARY KEY, customer_id text NOT NULL REFERENCES accounts, subject text NOT NULL,
   status text NOT NULL, priority text NOT NULL, channel text NOT NULL,
@@ -47,15 +51,17 @@ CREATE TABLE churn_scores (
 
 CREATE INDEX ON accounts (updated_at, id);
 CREATE INDEX ON payments (updated_at, id);
+CREATE INDEX ON payments_archive (updated_at, id);
 CREATE INDEX ON tickets (updated_at, id);
 CREATE TRIGGER stamp BEFORE UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION stamp();
 CREATE TRIGGER stamp BEFORE UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION stamp();
+CREATE TRIGGER stamp BEFORE UPDATE ON payments_archive FOR EACH ROW EXECUTE FUNCTION stamp();
 CREATE TRIGGER stamp BEFORE UPDATE ON tickets FOR EACH ROW EXECUTE FUNCTION stamp();
 """
 GRANTS = f"""
 GRANT CONNECT ON DATABASE {DATABASE} TO {GATEWAY};
 GRANT pg_read_all_stats TO {GATEWAY};
-GRANT SELECT ON accounts, payments, tickets, churn_scores TO {GATEWAY};
+GRANT SELECT ON accounts, payments, payments_archive, tickets, churn_scores TO {GATEWAY};
 GRANT UPDATE (churn, churn_at) ON accounts TO {GATEWAY};
 GRANT INSERT, UPDATE ON churn_scores TO {GATEWAY};
 """
@@ -115,10 +121,14 @@ class Shop:
         accounts = [
             _account(parties.get(who) or f"cd-{who}", day, dice) for who, day in first.items()
         ]
-        payments = [
+        # The archive comes first: its payments are older, and so are their numbers.
+        archived = [each for each in purchases if each.date < ARCHIVED_BEFORE]
+        current = [each for each in purchases if each.date >= ARCHIVED_BEFORE]
+        numbered = [
             _payment(number, each, parties.get(each.customer) or f"cd-{each.customer}", dice)
-            for number, each in enumerate(purchases, 1)
+            for number, each in enumerate((*archived, *current), 1)
         ]
+        archive, payments = numbered[: len(archived)], numbered[len(archived) :]
         tickets = [_ticket(number, dice.choice(payments), dice) for number in range(1, 301)]
         pool = self._opened
         await pool.copy_records_to_table(
@@ -127,6 +137,7 @@ class Shop:
             columns=("id", "name", "email", "country", "customer_since"),
         )
         await pool.copy_records_to_table("payments", records=payments, columns=PAYMENT)
+        await pool.copy_records_to_table("payments_archive", records=archive, columns=PAYMENT)
         await pool.copy_records_to_table("tickets", records=tickets, columns=TICKET)
 
     async def run(self, statement: str, *values: Any) -> str:

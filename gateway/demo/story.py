@@ -26,7 +26,7 @@ STEPS = (
     ("The model server goes away and comes back", outage.tell),
     ("Rows that break the contract arrive", refuse.tell),
     ("A column is renamed", rename.tell),
-    ("The gateway is killed with -9", kill.tell),
+    ("A stream is added, and the gateway killed with -9 while it is read", kill.tell),
     ("The count, asked of everybody but the gateway", count.tell),
 )
 HOME_VARIABLE = "HEADRACE_DEMO_HOME"

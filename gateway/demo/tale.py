@@ -17,7 +17,13 @@ from gateway.demo.world import World
 T = TypeVar("T")
 SCORING = ("score-payments", "score-orders")
 WRITING = ("store-scores", "mark-accounts", "note-parties")
-MODELLED = {"shop/payments": "churn-payment", "erp/sale.sale": "churn-order"}
+ARCHIVE = "shop/payments_archive"
+"""The stream that is added in the middle of the story."""
+MODELLED = {
+    "shop/payments": "churn-payment",
+    ARCHIVE: "churn-payment",
+    "erp/sale.sale": "churn-order",
+}
 """The streams whose rows a model gets, and which model."""
 
 
@@ -45,22 +51,11 @@ class Figures(msgspec.Struct):
     """What was not as the story says."""
 
 
-class Mark(msgspec.Struct, frozen=True):
-    """From here on a stream is read under another name: a mapping was changed, or a backfill
-    began. `page` is the first page of the new reading, `offset` the first place on the log."""
-
-    stream: str
-    name: str
-    page: int | None = None
-    offset: int | None = None
-
-
 class Tale:
     def __init__(self, world: World, screen: Screen) -> None:
         self.world = world
         self.screen = screen
         self.figures = Figures()
-        self.marks: list[Mark] = []
 
     @property
     def gateway(self) -> RunningGateway:

@@ -27,7 +27,7 @@ from gateway.demo.servers.kserve import model_server
 from gateway.demo.servers.postgresql import PostgresServer
 from gateway.demo.servers.process import ServerError, free_port
 from gateway.demo.servers.tryton import ADMIN, DATABASE, GATEWAY, SEED, SeedSizes, TrytonServer
-from gateway.demo.shop import GRANTS, SCHEMA, Shop
+from gateway.demo.shop import ARCHIVED_BEFORE, GRANTS, SCHEMA, Shop
 
 ORDERS = Path(__file__).parent / "tryton_orders.py"
 SIZES = SeedSizes(parties=120, sales=0, opportunities=60)
@@ -199,7 +199,9 @@ def _recipe() -> str:
     requirements = Path(__file__).parent / "requirements"
     for path in (SEED, ORDERS, model.INFERENCE / "training.py", *sorted(requirements.iterdir())):
         made_from.update(path.read_bytes())
-    made_from.update(f"{SIZES} {ERP_CUSTOMERS} {model.CUSTOMERS} {SCHEMA} {GRANTS}".encode())
+    made_from.update(
+        f"{SIZES} {ERP_CUSTOMERS} {model.CUSTOMERS} {ARCHIVED_BEFORE} {SCHEMA} {GRANTS}".encode()
+    )
     return made_from.hexdigest()
 
 

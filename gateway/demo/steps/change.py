@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from collections.abc import Awaitable
 from typing import Any
 
 from gateway.demo.count import instant
 from gateway.demo.tale import Tale
 
-CHANGES = 4
+CHANGES = 6
+"""Of each system."""
 WANTED_MS = 2_000
 
 
@@ -20,58 +21,63 @@ async def tell(tale: Tale) -> None:
     )
     took: dict[str, list[float]] = {"Tryton": [], "PostgreSQL": []}
     for number in range(CHANGES):
-        order = orders[number % len(orders)]
-        await tale.world.erp.call(
+        order, payment = orders[number % len(orders)], payments[number]["id"]
+        change = tale.world.erp.call(
             "sale.sale.write",
             [order["id"]],
             {"lines": [["write", [order["lines"][0]], {"quantity": 3.0 + number}]]},
         )
-        took["Tryton"].append(await _seen(tale, "erp/sale.sale", str(order["id"])))
-        key = payments[number]["id"]
-        await tale.world.shop.run("UPDATE payments SET items = items + 1 WHERE id = $1", key)
-        took["PostgreSQL"].append(await _seen(tale, "shop/payments", str(key)))
+        took["Tryton"].append(await _seen(tale, "erp/sale.sale", str(order["id"]), change))
+        change = tale.world.shop.run("UPDATE payments SET items = items + 1 WHERE id = $1", payment)
+        took["PostgreSQL"].append(await _seen(tale, "shop/payments", str(payment), change))
     for system, each in took.items():
-        tale.screen.line(
+        ordered = sorted(each)
+        middle = percentile(ordered, 0.5)
+        tale.check(
+            middle <= WANTED_MS,
             f"{system}: {len(each)} changes, from commit to stored prediction "
-            f"{min(each):.0f} to {max(each):.0f} ms"
+            f"{ordered[0]:,.0f} to {ordered[-1]:,.0f} ms, half of them within {middle:,.0f} ms",
+            f"{system}: half of {len(each)} changes took longer than {middle:,.0f} ms to become "
+            f"a stored prediction; {WANTED_MS:,} ms are wanted",
         )
     everything = sorted(took["Tryton"] + took["PostgreSQL"])
     tale.figures.p50_ms = round(percentile(everything, 0.5), 1)
     tale.figures.p95_ms = round(percentile(everything, 0.95), 1)
-    fast = f"p50 {tale.figures.p50_ms:,.0f} ms, p95 {tale.figures.p95_ms:,.0f} ms"
-    if tale.figures.p95_ms <= WANTED_MS:
-        tale.screen.good(fast)
-    else:
-        # A slow machine is no fault of the data: it is said, and not held against the run.
-        tale.screen.line(f"{fast}: slower than the {WANTED_MS:,} ms that an idle machine keeps")
+    slow = sum(each > WANTED_MS for each in everything)
+    # One that was slow on a busy machine is said, and not held against the run.
+    tale.screen.line(
+        f"p50 {tale.figures.p50_ms:,.0f} ms, p95 {tale.figures.p95_ms:,.0f} ms; "
+        f"{len(everything) - slow} of {len(everything)} within {WANTED_MS:,} ms"
+    )
 
 
-async def _seen(tale: Tale, stream: str, key: str) -> float:
-    """Milliseconds from the commit, which is now, until the prediction about it is on the log."""
+async def _seen(tale: Tale, stream: str, key: str, change: Awaitable[Any]) -> float:
+    """Make a change, and wait until the prediction about it is on the log, as a client that pulls
+    it sees it. Milliseconds since the system had confirmed the commit."""
+    after = (await tale.gateway.status())["log_end"]
+    await change
     committed = time.monotonic()
-    version: datetime = (await tale.versions(stream))[key]
-    after = (await tale.gateway.status())["log_end"] - 20
 
-    async def look() -> list[dict[str, Any]]:
-        return await tale.gateway.records(max(0, after))
+    async def look() -> float | None:
+        for each in await tale.gateway.records(after):
+            if (each["source"], each["subject"]) == (stream, key) and each["type"].startswith(
+                "prediction."
+            ):
+                seen = time.monotonic()
+                # Only the system itself can say that this is about what was just committed.
+                if instant(each["version"]) >= (await tale.versions(stream))[key]:
+                    return (seen - committed) * 1_000
+        return None
 
-    def about(records: list[dict[str, Any]]) -> bool:
-        return any(
-            each["source"] == stream
-            and each["subject"] == key
-            and each["type"].startswith("prediction.")
-            and instant(each["version"]) >= version
-            for each in records
-        )
-
-    await tale.until(
+    took = await tale.until(
         look,
-        about,
+        lambda found: found is not None,
         waiting_for=f"until the change of {stream} {key} is a prediction",
         within_secs=30,
         every_secs=0.02,
     )
-    return (time.monotonic() - committed) * 1_000
+    assert took is not None
+    return took
 
 
 def percentile(ordered: list[float], share: float) -> float:

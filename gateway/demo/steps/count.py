@@ -17,31 +17,30 @@ from gateway.demo.count import (
 from gateway.demo.model import received
 from gateway.demo.running import route
 from gateway.demo.steps.read import STREAMS
-from gateway.demo.tale import MODELLED, SCORING, WRITING, Tale
+from gateway.demo.tale import ARCHIVE, MODELLED, SCORING, WRITING, Tale
 
 SHOWN = 5
 
 
 async def tell(tale: Tale) -> None:
     records = await tale.gateway.records()
-    rows = [each for each in records if not each["type"].startswith("prediction.")]
     found = {"lost": 0, "out of order": 0, "appended twice": 0}
     table = []
-    for name in STREAMS:
+    for name in (*STREAMS, ARCHIVE):
         truth = {
             _entity(name, key): version for key, version in (await tale.versions(name)).items()
         }
-        here = [each for each in rows if each["source"] == name]
+        here = [each for each in records if each["source"] == name]
         witness = (
-            received(tale.world.recordings, MODELLED[name])
+            _received(tale, name)
             if name in MODELLED
-            else [_as_received(each) for each in here]
+            else [_as_received(each) for each in here if not _predicted(each)]
         )
         if name == "shop/accounts":
             # The gateway's own scores moved these rows on; only whether each came can be told.
             truth = {entity: truth[entity] for entity in truth if entity not in _about(witness)}
         missing, disorder = lost(truth, witness), out_of_order(witness)
-        repeated = appended_twice([_appended(tale, each) for each in here])
+        repeated = appended_twice(_appended(each) for each in here)
         for each in (*missing[:SHOWN], *disorder[:SHOWN], *repeated[:SHOWN]):
             tale.screen.bad(str(each))
         tale.figures.delivered_again += deliveries_repeated(witness) if name in MODELLED else 0
@@ -69,7 +68,7 @@ async def _summed(tale: Tale, records: list[dict[str, Any]]) -> None:
     figures = tale.figures
     tallies = [each["tally"] for each in status["streams"]]
     figures.rows_read = sum(each["read"] for each in tallies)
-    figures.records_appended = sum(not each["type"].startswith("prediction.") for each in records)
+    figures.records_appended = sum(not _predicted(each) for each in records)
     figures.predictions = len(records) - figures.records_appended
     figures.delivered = sum(route(status, name)["delivered"] for name in SCORING)
     figures.written_back = sum(route(status, name)["delivered"] for name in WRITING)
@@ -100,18 +99,22 @@ def _about(witness: list[Received]) -> set[Entity]:
     return {each.entity for each in witness}
 
 
-def _appended(tale: Tale, record: dict[str, Any]) -> Appended:
-    """With the mapping and the reading that the record was made under: within one of them, a
-    version may be appended once."""
-    page = int(record["position"].rsplit("/", 2)[1])
-    names = [
-        mark.name
-        for mark in tale.marks
-        if mark.stream == record["source"]
-        and (mark.page is None or page >= mark.page)
-        and (mark.offset is None or record["offset"] > mark.offset)
+def _received(tale: Tale, name: str) -> list[Received]:
+    """What the model got of one stream: several may be sent to the same model."""
+    source, _, stream = name.partition("/")
+    return [
+        each
+        for each in received(tale.world.recordings, MODELLED[name])
+        if (each.entity.source, each.entity.stream) == (source, stream)
     ]
+
+
+def _predicted(record: dict[str, Any]) -> bool:
+    return bool(record["type"].startswith("prediction."))
+
+
+def _appended(record: dict[str, Any]) -> Appended:
     return Appended(
         record["id"], _entity(record["source"], record["subject"]), record["version"],
-        " after ".join(reversed(names)) or "the first reading",
+        record["type"],
     )  # fmt: skip

@@ -24,7 +24,9 @@ async def tell(tale: Tale) -> None:
     for second in range(SECONDS):
         if second < 2:
             await tale.world.shop.run(
-                "UPDATE payments SET spent_before = spent_before + 0.01 WHERE id <= $1", ROWS
+                "UPDATE payments SET spent_before = spent_before + 0.01 "
+                "WHERE id IN (SELECT id FROM payments ORDER BY id LIMIT $1)",
+                ROWS,
             )
         await asyncio.sleep(1)
         status = await tale.gateway.status()

@@ -47,11 +47,14 @@ async def _written(tale: Tale, payments: int) -> None:
         f"PostgreSQL: {scores['rows']:,} rows in churn_scores, {scores['churn']:.0%} on average",
         f"churn_scores has {scores['rows']} rows for {payments} payments",
     )
-    marked = await shop.row("SELECT count(*) AS rows, count(churn) AS marked FROM accounts")
+    marked = await shop.row(
+        "SELECT count(*) AS rows, count(churn) AS marked FROM accounts "
+        "WHERE id IN (SELECT customer_id FROM payments)"
+    )
     tale.check(
         marked["rows"] == marked["marked"],
-        f"PostgreSQL: all {marked['marked']:,} accounts carry their newest score",
-        f"{marked['rows'] - marked['marked']} accounts carry no score",
+        f"PostgreSQL: all {marked['marked']:,} accounts with payments carry their newest score",
+        f"{marked['rows'] - marked['marked']} accounts with payments carry no score",
     )
     notes = await tale.world.erp.read(
         "ir.note", ["resource", "message"], [["message", "like", f"{NOTE}%"]]

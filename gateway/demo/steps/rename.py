@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.demo.running import stream
-from gateway.demo.tale import Mark, Tale
+from gateway.demo.tale import Tale
 
 STREAM = "shop/payments"
 ROWS = 20
@@ -45,7 +45,6 @@ async def tell(tale: Tale) -> None:
         "the proposal names the new column",
         f"the proposal is {shown['proposal']}",
     )
-    tale.marks.append(Mark(STREAM, "renamed", offset=status["log_end"]))
     await tale.gateway.command("drift", "accept", drift["id"])
 
     async def now() -> dict[str, Any]:

@@ -43,8 +43,8 @@ def truth(keys: int = 4, versions: int = 3) -> dict[Entity, datetime]:
     return {entity(key): version(versions - 1) for key in range(keys)}
 
 
-def log(received: list[Received], reading: str = "r0") -> list[Appended]:
-    return [Appended(one.id, one.entity, one.version.isoformat(), reading) for one in received]
+def log(received: list[Received], contract: str = "payment.v1") -> list[Appended]:
+    return [Appended(one.id, one.entity, one.version.isoformat(), contract) for one in received]
 
 
 def test_a_clean_run_counts_zero() -> None:
@@ -92,16 +92,22 @@ def test_a_second_delivery_of_the_same_record_is_not_disorder_but_is_counted() -
 
 
 def test_the_same_version_twice_on_the_log_is_caught() -> None:
-    forged = [*log(clean()), Appended("p/77/0.0", entity(1), version(1).isoformat(), "r0")]
+    forged = [*log(clean()), Appended("p/77/0.0", entity(1), version(1).isoformat(), "payment.v1")]
     (found,) = appended_twice(forged)
     assert found.entity == entity(1)
     assert set(found.ids) == {"p/1/1.0", "p/77/0.0"}
 
 
-def test_a_backfill_may_append_a_version_again_but_only_once() -> None:
-    forged = log(clean(), "r0") + log(clean(), "backfill 1")
+def test_a_second_reading_is_no_excuse() -> None:
+    again = [Appended(f"later/{one.id}", one.entity, one.version, one.contract)
+             for one in log(clean())]  # fmt: skip
+    assert len(appended_twice([*log(clean()), *again])) == len(clean())
+
+
+def test_a_prediction_is_not_the_row_again_but_is_there_once() -> None:
+    forged = log(clean()) + log(clean(), "prediction.churn.v1")
     assert appended_twice(forged) == []
-    assert len(appended_twice([*forged, *log(clean()[:2], "backfill 1")])) == 2
+    assert len(appended_twice([*forged, *log(clean()[:2], "prediction.churn.v1")])) == 2
 
 
 @given(st.integers(1, 6), st.integers(1, 5), st.data())

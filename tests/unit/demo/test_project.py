@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.config.load import load
-from gateway.demo.project import TEMPLATE, write_project
+from gateway.demo.project import TEMPLATE, add_archive, write_project
+from gateway.demo.servers.process import ServerError
 from gateway.pipeline.assembly import assemble
 
 VALUES = {
@@ -32,6 +33,26 @@ def test_the_project_loads_and_compiles(tmp_path: Path) -> None:
         "shop/tickets": "ticket.v1",
     }
     assert len(assembly.routes) == 5
+
+
+def test_a_stream_is_added_and_every_other_line_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    write_project(folder, values=VALUES, secrets=SECRETS)
+    before = (folder / "headrace.yaml").read_text().splitlines()
+    add_archive(folder)
+    after = (folder / "headrace.yaml").read_text().splitlines()
+    left = iter(after)
+    assert all(line in left for line in before)
+    streams = {str(stream): plan.mapping for stream, plan in assemble(load(folder)).streams.items()}
+    assert len(streams) == 7
+    assert streams["shop/payments_archive"].contract == "payment.history.v1"
+
+
+def test_a_project_file_without_the_place_for_it_is_said(tmp_path: Path) -> None:
+    write_project(tmp_path, values=VALUES, secrets=SECRETS)
+    (tmp_path / "headrace.yaml").write_text("sources: {}\n")
+    with pytest.raises(ServerError, match="endpoints"):
+        add_archive(tmp_path)
 
 
 def test_secrets_are_files_that_only_their_owner_reads(tmp_path: Path) -> None:
