@@ -20,7 +20,7 @@ from fastapi import Depends, Request
 
 from gateway import events
 from gateway.api.problems import ApiError
-from gateway.config.model import ApiKey
+from gateway.config.model import MIN_KEY_CHARS, ApiKey
 from gateway.errors import ConfigError
 from gateway.secrets import Secret
 
@@ -29,7 +29,6 @@ Role: TypeAlias = Literal["viewer", "operator"]
 COOKIE = "headrace_session"
 SESSION_SECS = 12 * 3600.0
 MAX_SESSIONS = 1_000
-MIN_KEY_CHARS = 16
 MAX_KEY_CHARS = 4_096
 REREAD_SECS = 5.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,9 +13,9 @@ from contracts.base import NAME
 from gateway.conditions import Condition, compile_condition
 from gateway.config.document import Document, Place, dotted
 from gateway.config.mappings import MappingReader
-from gateway.config.model import Project, Route, SinkTarget
+from gateway.config.model import MIN_KEY_CHARS, Project, Route, SinkTarget
 from gateway.config.problems import Problem, did_you_mean
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, SecretError
 from gateway.mapping import Mapping as StreamMapping
 from gateway.program import compile_mapping, compile_sink
 from gateway.registry import Registry
@@ -42,6 +43,7 @@ class CrossChecks:
     def run(self) -> None:
         self._storage()
         self._network()
+        self._keys()
         self._streams()
         for name, route in self._project.routes.items():
             self._route(name, route)
@@ -52,6 +54,17 @@ class CrossChecks:
                     "an endpoint's name becomes part of a contract's (`prediction.<name>.v1`).",
                     "Use small letters, digits, `_`, `-` and `.`.",
                 )
+
+    def _keys(self) -> None:
+        for index, each in enumerate(self._project.api.keys):
+            # One that leads nowhere was told of when references were tried.
+            with suppress(SecretError):
+                if len(each.key.reveal()) < MIN_KEY_CHARS:
+                    self._problem(
+                        ("api", "keys", index, "key"),
+                        f"the key has fewer than {MIN_KEY_CHARS} characters.",
+                        "Take a long random one, for instance from `openssl rand -hex 24`.",
+                    )
 
     def _streams(self) -> None:
         judged: set[str] = set()

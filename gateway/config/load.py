@@ -5,6 +5,7 @@ Everything that can be known without contacting anybody is judged here, and all 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 from pathlib import Path
@@ -127,6 +128,26 @@ def _project(document: Document, folder: Path, problems: list[Problem]) -> Proje
         told = {problem.place for problem in problems}
         found = explained(error, Project, document)
         problems += [each for each in found if each.place not in told]
+        return _without_unknown(values, error)
+
+
+def _without_unknown(values: dict[str, Any], error: ValidationError) -> Project | None:
+    """The project less the settings that nobody knows, so that what they hide is judged as well;
+    None where more is wrong with it."""
+    pruned = copy.deepcopy(values)
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        within: Any = pruned
+        for step in each["loc"][:-1]:
+            try:
+                within = within[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        if each["type"] != "extra_forbidden" or not isinstance(within, dict):
+            return None
+        within.pop(each["loc"][-1], None)
+    try:
+        return Project.model_validate(pruned)
+    except ValidationError:
         return None
 
 

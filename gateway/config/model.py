@@ -91,6 +91,10 @@ class Route(Settings):
         return (self.from_,) if isinstance(self.from_, str) else tuple(self.from_)
 
 
+MIN_KEY_CHARS = 16
+"""Shorter keys can be guessed."""
+
+
 class ApiKey(Settings):
     """`viewer` may look, `operator` may replay, accept and apply."""
 
