@@ -167,6 +167,5 @@ def measured(folder: Path, *arguments: str) -> tuple[int, bytes, int]:
                 peak = int(said[1]) >> 10 if said else peak
             assert time.monotonic() < until
             time.sleep(0.01)
-    print(" ".join(arguments), peak, "MB")
     assert b"Traceback" not in err.read_bytes()
     return process.returncode, out.read_bytes(), peak
