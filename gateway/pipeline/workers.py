@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from pathlib import PurePath
 
 from gateway import events
-from gateway.errors import Fenced
+from gateway.errors import Fenced, HeadraceError
 from gateway.events import emit
 from gateway.pipeline.assembly import Assembly
 from gateway.pipeline.gate import Gate
@@ -83,7 +85,23 @@ class Workers:
             except Fenced as error:
                 self._fenced(error)
                 return
-            except Exception as error:  # noqa: BLE001 - told, and begun again from the store
-                emit(events.StepFailed(name, type(error).__name__, str(error)[:500], RESTART_SECS))
+            except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - told, and begun again from the store
+                if isinstance(error, asyncio.CancelledError) and _cancelled():
+                    raise
+                emit(events.StepFailed(name, type(error).__name__, _told(error), RESTART_SECS))
                 with suppress(asyncio.CancelledError):
                     await asyncio.sleep(RESTART_SECS)
+
+
+def _told(error: BaseException) -> str:
+    """Our own errors in their words; of others only where: their words may hold payload."""
+    if isinstance(error, HeadraceError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"at {PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+
+
+def _cancelled() -> bool:
+    """Whether we are, and not just something that a connector waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

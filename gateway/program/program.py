@@ -8,6 +8,7 @@ not accept.
 from __future__ import annotations
 
 import hashlib
+from asyncio import CancelledError
 from collections.abc import Mapping as Row
 from datetime import datetime
 from functools import lru_cache
@@ -95,8 +96,9 @@ class Program:
             return self._encode(self._validate(data), exclude_unset=True)
         except ValidationError as error:
             raise contract_violated(error, self.ref, self._origins) from None
-        except Exception as error:
-            # A contract's own validator, in the project's own code.
+        except (Exception, SystemExit, CancelledError) as error:
+            # A contract's own validator, in the project's own code. None of it awaits, so that
+            # nobody can have cancelled us here.
             raise Rejected(
                 "contract_failed",
                 f"the code of {self.ref} failed with {type(error).__name__}: {shown(str(error))}",
