@@ -21,7 +21,7 @@ from gateway.demo.shop import Purchase
 INFERENCE = Path(__file__).parent / "inference"
 DATA = Path(__file__).parent / "requirements" / "data.txt"
 MODELS = ("churn-payment", "churn-order")
-CUSTOMERS = 1_300
+CUSTOMERS = 1_100
 """Customers of the demo, all held out of training."""
 
 
