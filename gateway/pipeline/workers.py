@@ -85,7 +85,7 @@ class Workers:
             except Fenced as error:
                 self._fenced(error)
                 return
-            except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 - told, and begun again from the store
+            except (Exception, SystemExit, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and _cancelled():
                     raise
                 emit(events.StepFailed(name, type(error).__name__, _told(error), RESTART_SECS))
