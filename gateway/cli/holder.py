@@ -39,23 +39,39 @@ class Note(msgspec.Struct, frozen=True):
 def held(state: Path, *, wait_secs: float = 0.0) -> Iterator[None]:
     """Hold the store of the project whose state folder this is.
 
-    Raises CommandError (exit 5) where another process still holds it after `wait_secs`.
+    Raises CommandError (exit 5) where another process still holds it after `wait_secs`, and
+    (exit 4) where the folder cannot be written.
     """
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(state / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    with _writing(state):
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(state / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         until = time.monotonic() + wait_secs
         while not _locked(descriptor):
             if time.monotonic() >= until:
                 raise busy(state)
             time.sleep(0.05)
-        write_note(state, Note(os.getpid(), None, None))
+        with _writing(state):
+            write_note(state, Note(os.getpid(), None, None))
         try:
             yield
         finally:
             (state / NOTE).unlink(missing_ok=True)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _writing(state: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CommandError(
+            Exit.OUTAGE,
+            "state_unwritable",
+            f"The project's state folder, {state}, cannot be written: {error.strerror}.",
+            "Make room there, or see that this user may write to it.",
+        ) from None
 
 
 def write_note(state: Path, note: Note) -> None:

@@ -78,7 +78,9 @@ class GatewayControl:
         self._unready = unready
 
     def unready(self) -> str | None:
-        return self._unready
+        if self._unready is not None or self._workers is None:
+            return self._unready
+        return self._workers.trouble()
 
     async def status(self) -> Status:
         end = await self._store.log.end()

@@ -16,21 +16,26 @@ Result = TypeVar("Result")
 
 
 class Patience:
-    """`part` names who waits, for the log line."""
+    """`part` names who waits, for the log line. `trouble` is why it waits, None while it does not."""
 
     def __init__(self, part: str) -> None:
+        self.trouble: str | None = None
         self._part = part
 
     async def until(self, act: Callable[[], Awaitable[Result]]) -> Result:
         """The result of `act`, tried again for as long as the store fails. Nothing is dropped and
         nothing goes on meanwhile. Fenced and all that is not the store's fault is raised."""
         wait = FIRST_SECS
-        while True:
-            try:
-                return await act()
-            except Fenced:
-                raise
-            except StoreError as error:
-                emit(StepFailed(self._part, error.code, str(error), wait))
-                await asyncio.sleep(wait)
-                wait = min(MOST_SECS, 2 * wait)
+        try:
+            while True:
+                try:
+                    return await act()
+                except Fenced:
+                    raise
+                except StoreError as error:
+                    self.trouble = str(error)
+                    emit(StepFailed(self._part, error.code, self.trouble, wait))
+                    await asyncio.sleep(wait)
+                    wait = min(MOST_SECS, 2 * wait)
+        finally:
+            self.trouble = None

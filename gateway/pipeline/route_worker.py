@@ -81,6 +81,11 @@ class RouteWorker:
         self._changed.set()
 
     @property
+    def trouble(self) -> str | None:
+        """Why the store does not take what is done here, None while it does."""
+        return self._patience.trouble
+
+    @property
     def read_to(self) -> int:
         """The offset up to which the log was looked through, -1 before the first look."""
         return self._claimed.read_to if self._claimed else -1

@@ -79,6 +79,11 @@ class StreamWorker:
         self._limits = limits
         self.nudge()
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the store does not take what is done here, None while it does."""
+        return self._patience.trouble
+
     def nudge(self) -> None:
         """Look again now: a drift was accepted, the cursor was moved."""
         self.caught_up.clear()

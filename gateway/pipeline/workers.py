@@ -60,6 +60,14 @@ class Workers:
             if plan.sink is not None:
                 self._writebacks[name].program = plan.sink
 
+    def trouble(self) -> str | None:
+        """Why the store does not take what is done, None while it does."""
+        everybody: list[StreamWorker | RouteWorker] = [
+            *self.streams.values(),
+            *self.routes.values(),
+        ]
+        return next((each.trouble for each in everybody if each.trouble), None)
+
     async def drain(self) -> None:
         """Streams finish their page first, then routes what is in flight; what takes longer than
         `DRAIN_SECS` is cut off, and done again after the next start."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,20 @@ HEAD = "0001"
 
 PARTS = 1
 """Parts of the log of an embedded store."""
+
+
+def refuse_foreign(file: Path) -> None:
+    """Raises ConfigError for a database that is somebody else's, before a byte of it is changed."""
+    if not file.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            tables = [name for (name,) in found]
+    except sqlite3.Error:
+        return  # Opening it in earnest says what is wrong.
+    if tables and "alembic_version" not in tables:
+        raise _foreign(tables)
 
 
 async def prepare(database: Database, file: Path, instance: str) -> int:
@@ -55,11 +72,15 @@ def _revision(connection: Connection) -> str | None:
         version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
         return version
     if tables:
-        raise ConfigError(
-            f"The file holds tables that are not Headrace's ({', '.join(sorted(tables)[:3])}).",
-            mend="Set `storage` to a file of its own.",
-        )
+        raise _foreign(tables)
     return None
+
+
+def _foreign(tables: Sequence[str]) -> ConfigError:
+    return ConfigError(
+        f"The file holds tables that are not Headrace's ({', '.join(sorted(tables)[:3])}).",
+        mend="Set `storage` to a file of its own.",
+    )
 
 
 def _run_alembic(connection: Connection) -> None:

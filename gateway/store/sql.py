@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Callable
 from datetime import datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 from gateway.store.database import Database
 from gateway.store.drifts import SqlDrifts, SqlRevisions
 from gateway.store.log import LogAppender, SqlLog
-from gateway.store.migrate import prepare
+from gateway.store.migrate import prepare, refuse_foreign
 from gateway.store.replays import SqlReplays
 from gateway.store.routes import SqlRoutes
 from gateway.store.statements import BulkInsert
@@ -45,6 +46,7 @@ class SqlStore:
     async def open(cls, file: Path, *, instance: str, clock: Callable[[], datetime]) -> SqlStore:
         """Open the file, made or brought up to date first. Raises ConfigError when it cannot be
         used: not a store, made by a newer version, or of another instance."""
+        await asyncio.to_thread(refuse_foreign, file)
         database = await Database.open(file)
         try:
             parts = await prepare(database, file, instance)
