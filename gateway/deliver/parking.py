@@ -47,6 +47,7 @@ class Parking:
         self._watched = dict(watched)
         self._blocked = set(watched) if block_key else set()
         self._changes = ParkingChanges()
+        self._looked: datetime | None = None
         for each in parked:
             self.put(each, stored=True)
 
@@ -73,7 +74,15 @@ class Parking:
         return bool(queue) and queue[0].delivery.id == delivery.id  # type: ignore[index]
 
     def due(self, now: datetime) -> list[Delivery]:
-        """The first of each key that may be tried now."""
+        """The first of each key that may be tried now. Where the clock went back since the last
+        look, so do the times they wait for."""
+        if self._looked is not None and now < self._looked:
+            back = self._looked - now
+            for queue in self._queues.values():
+                queue[:] = [
+                    msgspec.structs.replace(each, due_at=each.due_at - back) for each in queue
+                ]
+        self._looked = now
         heads = [queue[0] for queue in self._queues.values()]
         return [each.delivery for each in heads if not each.blocked and each.due_at <= now]
 

@@ -60,6 +60,9 @@ class Gate:
 
     def shut(self, now: datetime) -> bool:
         """Whether nobody may try before `held_until`."""
+        if self.held_since is not None and now < self.held_since:
+            # The clock went back: nobody waits for a time that was taken back.
+            self.held_since = self.held_until = now
         return self.held_until is not None and now < self.held_until
 
     def width(self) -> int:
