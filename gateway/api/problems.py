@@ -37,6 +37,9 @@ class Problem(msgspec.Struct, frozen=True):
     mend: str | None = None
 
 
+BODY_INVALID = Problem("body_invalid", "The body is not JSON that can be read.")
+
+
 class ProblemReply(msgspec.Struct, frozen=True):
     error: Problem
 
@@ -147,6 +150,8 @@ async def _on_headrace_error(request: Request, error: Exception) -> Response:
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if any(one.get("type") == "json_invalid" for one in error.errors()):
+        return respond(request, 400, BODY_INVALID)
     faults = [_fault(one) for one in error.errors()[:5]]
     mend = "See /v1/openapi.json for what is accepted."
     return respond(request, 422, Problem("request_invalid", "; ".join(faults), mend))
@@ -161,7 +166,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
         case 405:
             problem = Problem("method_not_allowed", f"{request.method} is not possible at {path}.")
         case 400:
-            problem = Problem("body_invalid", "The body is not JSON that can be read.")
+            problem = BODY_INVALID
         case status:
             problem = Problem(HTTPStatus(status).name.lower(), HTTPStatus(status).phrase)
     headers = dict(error.headers) if error.headers else None
@@ -170,9 +175,9 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 def _fault(one: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in one.get("loc", ())) or "request"
-    text = str(one.get("msg", "is invalid"))
+    text = str(one.get("msg", "is invalid")).removeprefix("Value error, ")
     given = one.get("input")
-    if isinstance(given, (str, int, float, bool)) and one.get("type") != "json_invalid":
+    if isinstance(given, (str, int, float, bool)):
         shown = str(given)
         text += f" (given: {shown if len(shown) <= 80 else shown[:80] + '…'})"
     return f"{where}: {text}"
