@@ -16,8 +16,8 @@ TRIES = 3
 
 
 async def tell(tale: Tale) -> None:
-    rows = len(await tale.versions(ARCHIVE))
-    await _added(tale, rows)
+    start = (await tale.gateway.status())["log_end"]
+    await _added(tale, len(await tale.versions(ARCHIVE)))
     for number in range(1, TRIES + 1):
         if await _killed(tale):
             break
@@ -26,7 +26,7 @@ async def tell(tale: Tale) -> None:
     else:
         tale.check(False, "the gateway was killed in the middle of the archive")
     await tale.quiet()
-    await _complete(tale)
+    await _complete(tale, start)
 
 
 async def _added(tale: Tale, rows: int) -> None:
@@ -83,10 +83,10 @@ async def _more(tale: Tale, number: int) -> None:
     )
 
 
-async def _complete(tale: Tale) -> None:
+async def _complete(tale: Tale, start: int) -> None:
     """Every archived payment is on the log once, and once scored; so is every account by now."""
     there = Counter(dict.fromkeys(await tale.versions(ARCHIVE), 1))
-    records = [each for each in await tale.gateway.records() if each["source"] == ARCHIVE]
+    records = [each for each in await tale.gateway.records(start) if each["source"] == ARCHIVE]
     for contract, said in ((CONTRACT, "on the log"), (PREDICTION, "scored")):
         found = Counter(each["subject"] for each in records if each["type"] == contract)
         tale.check(
