@@ -230,7 +230,7 @@ class TestAnswer:
             (Answer(200, {}, b'{"error": "no"}'), "no `outputs`"),
             (Answer(200, {}, b"[]"), "no `outputs`"),
             (Answer(200, {}, b'{"outputs": [1]}'), "no name"),
-            (Answer(200, {}, b""), "not JSON"),
+            (Answer(200, {}, b""), "JSON was expected"),
             (Answer(200, {}, b'{"outputs": NaN'), "not JSON"),
             (Answer(200, {"content-type": "text/html"}, b"<p>"), "HTML page"),
             (Answer(200, {}, b"[" * 200_000), "not JSON"),

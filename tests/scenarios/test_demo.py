@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import uuid
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -30,6 +31,8 @@ pytestmark = [
 ]
 HOME = Path(os.environ.get("HEADRACE_DEMO_HOME", ".demo")).resolve()
 MARK = "HEADRACE_DEMO_TEST"
+ROUND = uuid.uuid4().hex
+"""Tells the processes of these tests from those of others that run at the same time."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,7 +57,7 @@ def _installed() -> None:
 async def started(mark: str, *arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "headrace", "demo", *arguments,
-        env={**os.environ, MARK: mark, "HEADRACE_DEMO_HOME": str(HOME)},
+        env={**os.environ, MARK: f"{mark}-{ROUND}", "HEADRACE_DEMO_HOME": str(HOME)},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -63,7 +66,7 @@ async def started(mark: str, *arguments: str) -> asyncio.subprocess.Process:
 
 def left_over(mark: str) -> Iterator[str]:
     """Processes that were started by a run: its environment is passed on to all of them."""
-    wanted = f"{MARK}={mark}".encode()
+    wanted = f"{MARK}={mark}-{ROUND}".encode()
     for folder in Path("/proc").iterdir():
         with suppress(OSError):
             if folder.name.isdigit() and wanted in (folder / "environ").read_bytes().split(b"\0"):

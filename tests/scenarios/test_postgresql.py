@@ -39,7 +39,7 @@ async def shop(postgres_server: PostgresServer) -> AsyncIterator[Shop]:
     made = Shop(postgres_server.url("").rstrip("/"))
     await made.create("a password with 'quotes'")
     bought = [
-        Purchase(1 + n % 7, date(1997, 1, 1), 1 + n % 3, 10.0 + n, n % 5, -1.0, 0.0)
+        Purchase(1 + n % 7, date(1998, 6, 1), 1 + n % 3, 10.0 + n, n % 5, -1.0, 0.0)
         for n in range(ROWS)
     ]
     await made.seed(bought, {})
