@@ -7,8 +7,8 @@ import json
 import os
 import signal
 import sys
-import uuid
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
