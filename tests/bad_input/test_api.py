@@ -179,8 +179,10 @@ RUBBISH = [
     b"GET http://example.com/ HTTP/1.1\r\nhost: example.com\r\n\r\n",
     b"POST /v1/apply HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n",
     b"POST /v1/apply HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999999999999999\r\n\r\n",
-    b"POST /v1/apply HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n"
-    b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    (
+        b"POST /v1/apply HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n"
+        b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n"
+    ),
     b"POST /v1/apply HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"\0" * 1_000,

@@ -8,9 +8,7 @@ from tests.bad_input.documented import rows
 
 
 def test_every_row_of_the_document_is_held_by_a_test() -> None:
-    tests = "".join(
-        path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py")
-    )
+    tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py"))
     untested = [name for name in rows() if f'"{name}"' not in tests]
     assert not untested
 
