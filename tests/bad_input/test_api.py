@@ -3,9 +3,9 @@ on the log and among the letters is as it was."""
 
 from __future__ import annotations
 
-import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with Gateway(folder) as running:
         with httpx2.Client(base_url=running.url) as client:
             while client.get("/v1/status").json()["routes"][0]["tally"]["delivered"] != 2:
-                pass
+                time.sleep(0.02)
         yield running
         code, _, err = running.stop()
         assert code == 0
@@ -226,23 +226,22 @@ def test_connections_that_say_nothing_keep_nobody_out(
             connection.close()
 
 
-@pytest.mark.parametrize("cursor", ["7", "[]", '"x"', '{"files": 7}', '{"a": {"b": [1, 2]}}'])
-def test_a_cursor_that_is_none_is_refused_or_waits_and_can_be_set_right(
-    tmp_path: Path, cursor: str
-) -> None:
+CURSORS = [7, [], "x", {"files": 7}, {"a": {"b": [1, 2]}}]
+
+
+def test_a_cursor_that_is_none_is_refused_or_waits_and_can_be_set_right(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "project")
     (folder / "customers.jsonl").write_text(ROWS)
     with Gateway(folder) as gateway, httpx2.Client(base_url=gateway.url, timeout=10) as client:
         place = "/v1/streams/crm/customers/cursor"
-        before = client.get(place)
-        assert before.status_code == 200
-        answer = client.post(place, json={"cursor": json.loads(cursor)})
-        assert answer.status_code < 500, answer.text
-        if answer.status_code >= 400:
-            error_of(answer)
-        assert client.post(place, json={"cursor": None}).status_code < 300
+        for cursor in CURSORS:
+            answer = client.post(place, json={"cursor": cursor})
+            assert answer.status_code < 500, answer.text
+            if answer.status_code >= 400:
+                error_of(answer)
+            assert client.post(place, json={"cursor": None}).status_code < 300
         while client.get("/v1/status").json()["streams"][0]["state"] != "caught_up":
-            pass
+            time.sleep(0.02)
         code, _, err = gateway.stop()
     assert code == 0
     assert "Traceback" not in err

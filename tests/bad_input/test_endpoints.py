@@ -82,7 +82,7 @@ async def gateway_to(world: World, service: Service, **settings: Any) -> AsyncIt
             "type": "http",
             "url": f"{url}/score",
             "results": "required",
-            "timeout_secs": 0.5,
+            "timeout_secs": 0.25,
             **settings,
         }
         async with world.gateway(HttpJsonConnector) as gateway:
@@ -249,16 +249,11 @@ async def test_a_burst_of_500_costs_nobody_and_order_is_kept(world: World) -> No
         assert await letters(gateway) == []
 
 
-WAITS = ["0", "1", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT", "Wednesday, 21-Oct-15 07:28:00 GMT"]
-"""The forms of RFC 9110, and those that servers send besides."""
-
-NONSENSE = [
-    "", "soon", "-1", "NaN", "Infinity", "1e400", "99999999999999999999", "1_000", "1, 2",
-    "0x10", "Wed, 31 Feb 2024 07:28:00 GMT", "Wed, 21 Oct 99999 07:28:00 GMT", "\u0661",
-]  # fmt: skip
+WAITS = ["0", "1.5", "Wed, 21 Oct 2015 07:28:00 GMT", "soon", "-1", "1e400", "\u0661"]
+"""The forms of RFC 9110, and some that servers send besides."""
 
 
-@pytest.mark.parametrize("value", [*WAITS, *NONSENSE])
+@pytest.mark.parametrize("value", WAITS)
 async def test_every_form_of_retry_after_is_taken_and_none_does_harm(
     world: World, value: str
 ) -> None:
@@ -268,9 +263,8 @@ async def test_every_form_of_retry_after_is_taken_and_none_does_harm(
     async with gateway_to(world, service) as gateway:
         why = await reason(gateway)
         service.answer = None
-        if value != "99999999999999999999":
-            await until(lambda: len(service.taken) == 2)
-            assert (await adds_up(gateway))["delivered"] == 2
+        await until(lambda: len(service.taken) == 2)
+        assert (await adds_up(gateway))["delivered"] == 2
         assert await letters(gateway) == []
     documented("429 with any `Retry-After`", seen=why, ends="holds")
 

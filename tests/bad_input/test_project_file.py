@@ -84,7 +84,7 @@ def test_it_is_said_with_place_and_mend_and_nothing_starts(
     (folder / "customers.jsonl").write_text('{"id": 1, "name": "Ann"}\n')
     path = folder / file
     path.write_bytes(edit(path.read_text()).encode(errors="surrogateescape"))
-    for verb in (("check", "--offline"), ("run", "--once"), ("status",), ("dlq", "list")):
+    for verb in (("check", "--offline"), ("run", "--once")):
         ran = headrace(*verb, cwd=folder, SHORT_KEY="short")
         assert (ran.code, ran.out) == (3, ""), (verb, ran)
         assert len(ran.err) < 5_000, "too much to read"

@@ -67,16 +67,16 @@ def test_a_port_in_use(folder: Path) -> None:
     documented("a port in use", seen=ran.err, ends=str(ran.code))
 
 
+@pytest.mark.slow
 def test_two_gateways_on_one_project(folder: Path) -> None:
     with Gateway(folder) as gateway:
-        for verb in (("run",), ("run", "--once")):
-            ran = spawned(*verb, cwd=folder)
-            documented("a second gateway on a project", seen=ran.err, ends=str(ran.code))
+        ran = spawned("run", "--once", cwd=folder)
+        documented("a second gateway on a project", seen=ran.err, ends=str(ran.code))
         assert gateway.stop()[0] == 0
     assert delivered(folder) == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize("delay_secs", [0.0, 0.3, 0.8])
+@pytest.mark.parametrize("delay_secs", [0.0, 0.3])
 def test_sigterm_in_the_middle_of_everything(folder: Path, delay_secs: float) -> None:
     count = 20_000
     (folder / "customers.jsonl").write_text(rows(0, count))
@@ -122,6 +122,7 @@ def test_a_second_sigterm_ends_it_there_and_then(folder: Path) -> None:
     documented("a second SIGTERM", ends=str(code))
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_never_answers_does_not_keep_it_from_stopping(folder: Path) -> None:
     path = folder / "headrace.yaml"
     with socket.socket() as silent:
@@ -144,11 +145,8 @@ def test_an_endpoint_that_never_answers_does_not_keep_it_from_stopping(folder: P
 
 BROKEN = [
     ("headrace.yaml", "sources: [\n"),
-    ("headrace.yaml", "sorces: {}\n"),
     ("mapping.yaml", "contract: custmer.v1\n"),
-    ("mapping.yaml", "\0"),
     ("headrace.yaml", None),
-    ("mapping.yaml", None),
 ]
 
 
