@@ -83,7 +83,7 @@ async def test_the_limit_holds_for_plain_bodies_and_is_exact():
     ("body", "encoding", "code"),
     [
         (b"plain", "gzip", "encoding_invalid"),
-        (gzip.compress(b"x" * 500)[:-9], "gzip", "body_cut_short"),
+        (gzip.compress(b"x" * 500, mtime=0)[:-9], "gzip", "body_cut_short"),
         (b"x", "br", "encoding_unknown"),
         (b"x", "gzip, gzip", "encoding_unknown"),
     ],
