@@ -6,17 +6,16 @@ sends makes this raise.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from gateway.config.model import Limits
 from gateway.program import Program, Rejected
+from gateway.retry import fingerprint
 from gateway.rows import (
     JSON_MEDIA_TYPE,
     ROW_MEDIA_TYPE,
@@ -152,13 +151,6 @@ def flood(normalised: Normalised) -> Flood | None:
         rows=rows,
         samples=tuple(alike[:FLOOD_SAMPLES]),
     )
-
-
-@lru_cache(maxsize=4_096)
-def fingerprint(code: str, stream: str, contract: str, path: str, kind: str) -> str:
-    """What letters of one cause share: `v1:` and 16 hex digits."""
-    text = f"{code}\x1f{stream}\x1f{contract}\x1f{path}\x1f{kind}"
-    return "v1:" + hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
 def _record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 FINGERPRINT = "v1"
 """Part of every fingerprint: groups of an older algorithm stay what they were."""
@@ -33,6 +34,7 @@ def backoff(failures: int, first: float, most: float, chance: float) -> float:
     return wait * (1.0 + JITTER * chance)
 
 
+@lru_cache(maxsize=4_096)
 def fingerprint(*parts: str) -> str:
     """`v1:` and 16 hex digits of what the failures of one cause have in common."""
     digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -50,6 +50,14 @@ class Position(msgspec.Struct, frozen=True, order=True):
         return f"{self.stream}/{self.page}/{self.row}"
 
 
+def newer(one: Position | None, other: Position | None) -> bool:
+    """Whether `one` was read after `other`. Positions are ordered within a stream only: elsewhere
+    nothing is newer than anything. None stands for what was never read."""
+    if one is None:
+        return False
+    return other is None or (one.stream == other.stream and one > other)
+
+
 class RawRow(msgspec.Struct, frozen=True):
     """One row untouched.
 

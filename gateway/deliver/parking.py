@@ -13,7 +13,7 @@ from datetime import datetime
 import msgspec
 
 from gateway.store.port import ParkedDelivery
-from gateway.types import Delivery, Position
+from gateway.types import Delivery, Position, newer
 
 
 class ParkingChanges(msgspec.Struct):
@@ -134,7 +134,7 @@ class Parking:
     def note(self, delivery: Delivery) -> None:
         """It was delivered: the position counts where a letter of the key is open."""
         key, position = delivery.record.message_key, delivery.record.position
-        if key in self._watched and _newer(position, self._watched[key]):
+        if key in self._watched and newer(position, self._watched[key]):
             self._watched[key] = self._changes.noted[key] = position
 
     def overtaken(self, delivery: Delivery) -> bool:
@@ -144,7 +144,7 @@ class Parking:
             delivery.letter is not None
             and not delivery.forced
             and self._supersedes(record.contract)
-            and _newer(self._watched.get(record.message_key), record.position)
+            and newer(self._watched.get(record.message_key), record.position)
         )
 
     def block(self, key: str) -> None:
@@ -185,10 +185,3 @@ class Parking:
     def take_changes(self) -> ParkingChanges:
         changes, self._changes = self._changes, ParkingChanges()
         return changes
-
-
-def _newer(one: Position | None, other: Position | None) -> bool:
-    """Positions are ordered within a stream only: elsewhere nothing is newer than anything."""
-    if one is None:
-        return False
-    return other is None or (one.stream == other.stream and one > other)

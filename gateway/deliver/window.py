@@ -296,10 +296,6 @@ class Window:
         return sum(map(_size, self._waiting))
 
     @property
-    def flying(self) -> int:
-        return len(self._flying)
-
-    @property
     def parked_keys(self) -> int:
         return len(self._parking)
 

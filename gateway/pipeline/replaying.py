@@ -23,6 +23,7 @@ from gateway.types import (
     LoggedRecord,
     RawSubject,
     Record,
+    newer,
 )
 
 CHUNK_BYTES = 32 << 20
@@ -160,9 +161,7 @@ class Replaying:
                 if (
                     _route_of(letter) == name
                     and self._assembly().kind(record.contract) == "state"
-                    and newest is not None
-                    and newest.stream == record.position.stream
-                    and newest > record.position
+                    and newer(newest, record.position)
                 ):
                     late.add(letter.id)
         return late

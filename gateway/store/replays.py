@@ -22,7 +22,15 @@ from gateway.store.port import Mend, ParkedDelivery
 from gateway.store.routes import park
 from gateway.store.tables import LETTER, LOG, PARKED, LetterRow, ParkedRow
 from gateway.store.wake import Wake
-from gateway.types import DeadLetter, Delivery, DeliverySubject, LetterState, Position, Record
+from gateway.types import (
+    DeadLetter,
+    Delivery,
+    DeliverySubject,
+    LetterState,
+    Position,
+    Record,
+    newer,
+)
 
 _record = msgspec.json.Decoder(Record).decode
 
@@ -171,21 +179,14 @@ async def _overtaken(
     return frozenset(
         mend.letter
         for mend in yielding
-        if _newer(newest.get(mend.record.message_key), mend.record.position)
+        if newer(newest.get(mend.record.message_key), mend.record.position)
     )
 
 
 def _note(newest: dict[str, Position], record: Record) -> None:
     key, position = record.message_key, record.position
-    if not position.stream.startswith("@") and _newer(position, newest.get(key)):
+    if not position.stream.startswith("@") and newer(position, newest.get(key)):
         newest[key] = position
-
-
-def _newer(one: Position | None, other: Position | None) -> bool:
-    """Positions are ordered within a stream only: elsewhere nothing is newer than anything."""
-    if one is None:
-        return False
-    return other is None or (one.stream == other.stream and one > other)
 
 
 async def _unblock(connection: AsyncConnection, closed: Sequence[str]) -> None:
